@@ -115,6 +115,7 @@ ROW_ACCOUNT = Table(
                 ("control_lines", "Header, preamble, footer and blank lines."),
             )
         ),
+        Column("published_amount", pa.decimal128(38, 4), "Exact sum of the published amounts, signed.", required=True),
     ),
     key=("business_date", "_delivery_id"),
     partition_column="business_date",
@@ -177,7 +178,7 @@ DELIVERIES = Table(
         Column("size_bytes", pa.int64(), "Its size.", required=True, unit="byte"),
         Column("content_sha256", TEXT, "Hash of its bytes.", required=True),
         Column("delivered_at", INSTANT, "Modification time of the file.", required=True),
-        Column("state", TEXT, "new, redelivered (same bytes under another name) or rejected.", required=True),
+        Column("state", TEXT, "read, redelivered (same bytes as an earlier one) or rejected.", required=True),
         Column("problem", TEXT, "Why the file as a whole was rejected; null where it was read."),
         Column("attempt", pa.int32(), "How often it was read.", required=True),
         Column("run_id", TEXT, "The Dagster run that read it last.", required=True),
@@ -200,5 +201,5 @@ PROMOTIONS = Table(
         Column("decided_at", INSTANT, "When it was decided.", required=True),
         Column("run_id", TEXT, "The Dagster run that decided.", required=True),
     ),
-    key=("in_force_from",),
+    key=("in_force_from", "decided_at"),
 )
