@@ -12,7 +12,8 @@ from datetime import date
 
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse, qualified
+from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_statements import qualified
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def _delivery_arrived(spec: InstitutionSpec) -> str:
         SELECT day::date AS business_date, 1 AS violations
         FROM generate_series($1::date, $2::date, interval '1 day') AS day
         WHERE NOT EXISTS (
-            SELECT FROM {_in(spec, "raw_transactions")} WHERE business_date = day::date)"""
+            SELECT FROM {_in(spec, "deliveries")} WHERE business_date = day::date AND state <> 'rejected')"""
 
 
 def _account_balances(spec: InstitutionSpec) -> str:
@@ -132,7 +133,11 @@ def _where(spec: InstitutionSpec, table: str, broken: str) -> str:
 
 PROMISES = (
     Promise(
-        "a_delivery_arrived", "raw_transactions", "The day has at least one record.", _delivery_arrived, is_warning=True
+        "a_delivery_arrived",
+        "raw_transactions",
+        "Something was delivered for the day.",
+        _delivery_arrived,
+        is_warning=True,
     ),
     Promise(
         "row_account_balances",

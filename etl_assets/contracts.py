@@ -5,9 +5,11 @@ Generic: not a word of transactions and no database driver. What tables the plat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,6 +108,16 @@ class Table:
             lines.append(f"PRIMARY KEY ({', '.join(quoted(name) for name in self.key)})")
         return f"CREATE TABLE IF NOT EXISTS {qualified_name} (\n  " + ",\n  ".join(lines) + "\n)"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The contract as plain JSON values, for metadata; `from_dict` gives it back."""
+        return asdict(self) | {"columns": [asdict(c) | {"type": str(c.type)} for c in self.columns]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Table:
+        """The table that `to_dict` described."""
+        columns = tuple(Column(**c | {"type": arrow_type(c["type"])}) for c in values["columns"])
+        return cls(**{**values, "columns": columns, "key": tuple(values["key"])})
+
     def dictionary(self) -> str:
         """The data dictionary of this table as Markdown."""
         head = f"### {self.name}\n\n{self.description}\n\n| column | type | unit | meaning |\n|---|---|---|---|\n"
@@ -114,6 +126,15 @@ class Table:
             f"{', required' if c.name in self.required else ''} | {c.unit or ''} | {c.description} |"
             for c in self.columns
         )
+
+
+def arrow_type(text: str) -> pa.DataType:
+    """The type that Arrow prints as `text`; Arrow itself reads back only the simple ones."""
+    if decimal := re.fullmatch(r"decimal128\((\d+), (\d+)\)", text):
+        return pa.decimal128(int(decimal[1]), int(decimal[2]))
+    if zoned := re.fullmatch(r"timestamp\[(s|ms|us|ns), tz=(.+)\]", text):
+        return pa.timestamp(zoned[1], zoned[2])
+    return pa.type_for_alias(text)
 
 
 def quoted(identifier: str) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from etl_assets.contracts import Table
 from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_statements import Target
 from etl_assets.io_managers.slices import Slice, daily_slice
 from etl_assets.tables import DELIVERIES, PROMOTIONS, ROW_ACCOUNT
 
@@ -46,14 +48,14 @@ class Ledger:
     def deliveries(self, days: Sequence[date]) -> pa.Table:
         """What is known of the deliveries for `days`; empty before the first one."""
         slice_ = daily_slice("business_date", days)
-        return self.warehouse.read_slice(self.institution, DELIVERIES, slice_, must_exist=False)
+        return self.warehouse.read_slice(self._at(DELIVERIES), slice_, must_exist=False)
 
     def record(self, reads: Sequence[Read], run_id: str) -> None:
         """Every delivery that this run read is known, with its state and the number of attempts.
 
         The same bytes under another name or date are `redelivered`: their rows will turn out to be duplicates.
         """
-        known = self.warehouse.read_slice(self.institution, DELIVERIES, Slice(None, ()), must_exist=False).to_pylist()
+        known = self.warehouse.read_slice(self._at(DELIVERIES), Slice(None, ()), must_exist=False).to_pylist()
         attempts = {row["_delivery_id"]: row["attempt"] for row in known}
         first = _first_of_each_content([*known, *(_as_row(read) for read in reads)])
         stamp = {"run_id": run_id, "read_at": datetime.now(UTC)}
@@ -62,22 +64,25 @@ class Ledger:
             for read in reads
         ]
         table = pa.Table.from_pylist(rows, schema=DELIVERIES.schema)
-        self.warehouse.append(self.institution, DELIVERIES, table, replace_same_key=True)
+        self.warehouse.append(self._at(DELIVERIES), table, replace_same_key=True)
 
     def accounts(self, days: Sequence[date]) -> pa.Table:
         """The row accounts of the deliveries for `days`."""
         slice_ = daily_slice("business_date", days)
-        return self.warehouse.read_slice(self.institution, ROW_ACCOUNT, slice_, must_exist=False)
+        return self.warehouse.read_slice(self._at(ROW_ACCOUNT), slice_, must_exist=False)
 
     def promotions(self) -> pa.Table:
         """Every decision about a model version, oldest first."""
         whole = Slice(None, ())
-        return self.warehouse.read_slice(self.institution, PROMOTIONS, whole, must_exist=False)
+        return self.warehouse.read_slice(self._at(PROMOTIONS), whole, must_exist=False)
 
     def decide(self, in_force_from: date, decision: Mapping[str, object], run_id: str) -> None:
         """The promotion log holds one more decision; earlier ones stay, so that a rollback is another row."""
         row = {"in_force_from": in_force_from, "decided_at": datetime.now(UTC), "run_id": run_id, **decision}
-        self.warehouse.append(self.institution, PROMOTIONS, pa.Table.from_pylist([row], schema=PROMOTIONS.schema))
+        self.warehouse.append(self._at(PROMOTIONS), pa.Table.from_pylist([row], schema=PROMOTIONS.schema))
+
+    def _at(self, table: Table) -> Target:
+        return Target(self.institution, table)
 
 
 def in_force(promotions: pa.Table, day: date) -> tuple[str, str] | None:

@@ -132,10 +132,16 @@ def available_inputs(spec: InstitutionSpec) -> tuple[Need, ...]:
     return tuple(need for need, is_there in have.items() if is_there)
 
 
+def _carried(spec: InstitutionSpec) -> tuple[str, ...]:
+    """Columns that later tables take over: who, when and how much, so that a score can be read without a join."""
+    parties = tuple(name for name in ("account_id", "counterparty_id") if getattr(spec.columns, name))
+    return tuple(dict.fromkeys((*spec.identity, *parties, "event_at", "amount", "currency", "is_fraud")))
+
+
 def featured_table(spec: InstitutionSpec) -> Table:
     """Keys of the cleaned rows with the model's inputs; null where an entity has no history yet."""
     cleaned = {column.name: column for column in cleaned_table(spec).columns}
-    keys = dict.fromkeys((*spec.identity, "event_at", "amount", "currency", "is_fraud"))
+    keys = _carried(spec)
     features = (Column(f.name, pa.float64(), f.description, unit=f.unit) for f in supported(available_inputs(spec)))
     return Table(
         name="featured_transactions",
@@ -149,7 +155,7 @@ def featured_table(spec: InstitutionSpec) -> Table:
 def scored_table(spec: InstitutionSpec) -> Table:
     """A score for every featured row, what made it, and which model."""
     featured = {column.name: column for column in featured_table(spec).columns}
-    keys = dict.fromkeys((*spec.identity, "event_at", "amount", "currency", "is_fraud"))
+    keys = _carried(spec)
     scores = (
         Column("score", pa.float64(), "Share of normal traffic that is less strange than this row.", True, "0..1"),
         Column("is_flagged", pa.bool_(), "Whether the score reaches the threshold.", required=True),
@@ -203,3 +209,9 @@ PROMOTIONS = Table(
     ),
     key=("in_force_from", "decided_at"),
 )
+
+
+def all_tables(spec: InstitutionSpec) -> tuple[Table, ...]:
+    """Every table of one institution, in the order of the graph."""
+    first = (DELIVERIES, raw_table(spec), cleaned_table(spec), QUARANTINED, ROW_ACCOUNT)
+    return (*first, featured_table(spec), PROMOTIONS, scored_table(spec))

@@ -60,9 +60,9 @@ def translated(server: str) -> Iterator[None]:
         raise Unavailable(
             f"{server} has no room left ({_line(error)}): nothing was written; free disk space, rerun"
         ) from None
-    except pg.InvalidPassword as error:
-        raise Refused(f"{server} refuses the login ({_line(error)}): check user and password of the URL") from None
     except TRANSIENT as error:
+        if "authentication failed" in str(error):  # a failed login has no error code of its own in libpq
+            raise Refused(f"{server} refuses the login: check user and password of the URL") from None
         raise Unavailable(f"{server} does not answer ({_line(error)}): nothing was written; is it running?") from None
     except psycopg.Error as error:
         raise Refused(f"{server} refused a statement: {_line(error)} [{error.sqlstate}]") from None

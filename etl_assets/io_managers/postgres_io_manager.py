@@ -1,6 +1,6 @@
 """Dagster's I/O manager on PostgreSQL: key prefix = schema, last part of the key = table, contract in metadata.
 
-Usable by any Dagster project: it takes the `Table` from the asset's `contract` metadata.
+Usable by any Dagster project: it takes a `Table.to_dict()` from the asset's `contract` metadata.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import dagster as dg
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+from pydantic import Field
 
 from etl_assets.contracts import ContractBroken, Table
 from etl_assets.io_managers.errors import Permanent
 from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_statements import Target
 from etl_assets.io_managers.slices import Partial, narrow, slice_of
 
 CONTRACT = "contract"
@@ -25,10 +27,19 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     """The slice of a run's partitions holds exactly what the asset returned, or what it held before.
 
     Rerunning a partition replaces it. An asset over a range may return `Partial`: its refused partitions keep
-    their rows and are not recorded as materialised.
+    their rows and are not recorded as materialised; where all are refused, the step fails.
     """
 
-    warehouse: PostgresWarehouse
+    url: str = Field(description="postgresql://user:password@host:port/database, usually from the environment")
+
+    def __repr__(self) -> str:
+        """Without the URL: a resource's repr ends up in logs."""
+        return "PostgresIOManager(...)"
+
+    @property
+    def warehouse(self) -> PostgresWarehouse:
+        """The tables behind it."""
+        return PostgresWarehouse(url=self.url)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """The asset's rows are in its table, counted per partition in the materialisation's metadata."""
@@ -37,12 +48,17 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         narrow(context, partial.refused)
         column = contract.partition_column
         slice_ = slice_of(context, column, contract.schema.field(column).type if column else None)
-        schema, rows = schema_of(context.asset_key), to_arrow(partial.rows)
+        target = Target(schema_of(context.asset_key), contract)
         try:
-            counts = self.warehouse.replace_slice(schema, contract, slice_, rows, context.run_id)
+            counts = self.warehouse.replace_slice(
+                target, slice_, to_arrow(partial.rows), context.run_id, partial.refused
+            )
         except ContractBroken as broken:
             raise Permanent(f"{context.asset_key.to_user_string()} [{slice_.span()}]: {broken}") from broken
-        self._describe(context, schema, contract, counts)
+        if partial.refused and not slice_.parts:
+            reasons = "; ".join(f"{key}: {why}" for key, why in sorted(partial.refused.items()))
+            raise Permanent(f"{context.asset_key.to_user_string()}: nothing was published. {reasons}")
+        self._describe(context, target, counts)
 
     def load_input(self, context: dg.InputContext) -> object:
         """The upstream slice in the shape that the parameter is annotated with; a table never written is refused.
@@ -56,11 +72,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         column = contract.partition_column
         slice_ = slice_of(context, column, contract.schema.field(column).type if column else None)
         columns: Sequence[str] | None = (context.definition_metadata or {}).get("columns")
-        rows = self.warehouse.read_slice(schema_of(context.asset_key), contract, slice_, columns)
+        rows = self.warehouse.read_slice(Target(schema_of(context.asset_key), contract), slice_, columns)
         return from_arrow(rows, context.dagster_type.typing_type)
 
-    def _describe(self, context: dg.OutputContext, schema: str, contract: Table, counts: Mapping[str, int]) -> None:
-        context.add_output_metadata({"dagster/table_name": f"{schema}.{contract.name}"})
+    def _describe(self, context: dg.OutputContext, target: Target, counts: Mapping[str, int]) -> None:
+        context.add_output_metadata({"dagster/table_name": target.name})
         if not context.has_asset_partitions:
             context.add_output_metadata({"dagster/row_count": sum(counts.values())})
             return
@@ -72,10 +88,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
 
 def contract_of(metadata: Mapping[str, Any] | None, key: dg.AssetKey) -> Table:
     """The table that the asset's metadata promises."""
-    contract = (metadata or {}).get(CONTRACT)
-    if not isinstance(contract, Table):
-        raise Permanent(f"asset {key.to_user_string()} has no `{CONTRACT}` in its metadata; give it a contracts.Table")
-    return contract
+    found = (metadata or {}).get(CONTRACT)
+    contract = found.data if isinstance(found, dg.JsonMetadataValue) else found
+    if not isinstance(contract, Mapping):
+        raise Permanent(f"asset {key.to_user_string()} has no `{CONTRACT}` in its metadata; give it a Table.to_dict()")
+    return Table.from_dict(contract)
 
 
 def schema_of(key: dg.AssetKey) -> str:
@@ -83,8 +100,12 @@ def schema_of(key: dg.AssetKey) -> str:
     return "_".join(key.path[:-1]) or "public"
 
 
-def column_schema(contract: Table) -> dg.TableSchema:
-    """The contract as Dagster shows it in the asset's column view."""
+def table_metadata(contract: Table) -> dict[str, Any]:
+    """The metadata that an asset needs: the contract for the I/O manager, its columns for Dagster's column view."""
+    return {CONTRACT: contract.to_dict(), "dagster/column_schema": _column_schema(contract)}
+
+
+def _column_schema(contract: Table) -> dg.TableSchema:
     return dg.TableSchema(
         columns=[
             dg.TableColumn(

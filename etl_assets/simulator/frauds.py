@@ -12,7 +12,6 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from etl_assets.simulator.people import Ints, Population, rows
 
@@ -31,18 +30,19 @@ class Campaigns:
 
 def frauds(people: Population, campaigns: Campaigns, on: date, rng: np.random.Generator) -> pl.DataFrame:
     """The rows of every campaign that begins on this day; some lie on the days after it."""
-    parts = [rows(*(np.empty(0, np.int64) for _ in range(4))).with_columns(fraud_kind=pl.lit(None, pl.String))]  # type: ignore[arg-type]
-    for kind, per_day in asdict(campaigns).items():
-        for _ in range(rng.poisson(per_day)):
-            parts.append(MAKERS[kind](people, on, rng).with_columns(fraud_kind=pl.lit(kind)))  # noqa: PERF401
-    return pl.concat(parts)
+    parts = [
+        MAKERS[kind](people, on, rng).with_columns(fraud_kind=pl.lit(kind))
+        for kind, per_day in asdict(campaigns).items()
+        for _ in range(rng.poisson(per_day))
+    ]
+    return pl.concat([_none(), *parts])
 
 
 def _card_testing(people: Population, on: date, rng: np.random.Generator) -> pl.DataFrame:
     """A dozen small payments at one place within minutes, to find out whether a stolen card works."""
     count = int(rng.integers(8, 15))
-    cheapest = np.exp(people.log_price.min())
-    minor = np.round(100 * cheapest * rng.uniform(0.1, 0.6, count)).astype(np.int64)
+    cheap = np.exp(np.quantile(people.log_price[~people.is_fixed], 0.1))
+    minor = np.round(100 * cheap * rng.uniform(0.3, 1, count)).astype(np.int64)
     at = _at_hour(on, rng.uniform(0, 24)) + np.cumsum(rng.integers(15, 90, count)).astype("timedelta64[s]")
     return rows(_same(_anybody(people, rng), count), _same(_somewhere(people, 1, rng)[0], count), at, minor)
 
@@ -100,5 +100,6 @@ def _at_hour(on: date, hour: float) -> np.datetime64:
     return np.datetime64(on, "s") + np.timedelta64(int(hour * 3600), "s")
 
 
-def _nothing() -> NDArray[np.int64]:
-    return np.empty(0, np.int64)
+def _none() -> pl.DataFrame:
+    nobody = np.empty(0, np.int64)
+    return rows(nobody, nobody, nobody.astype("datetime64[s]"), nobody).with_columns(fraud_kind=pl.lit(None, pl.String))

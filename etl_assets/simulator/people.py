@@ -136,8 +136,16 @@ def salaries_and_rents(people: Population, on: date, rng: np.random.Generator) -
     early = np.datetime64(on, "s") + np.timedelta64(6, "h")
     return pl.concat(
         [
-            rows(paid, places + paid % EMPLOYERS, early + _within_an_hour(paid, rng), -people.salary_minor[paid], "salary"),
-            rows(due, places + EMPLOYERS + due % LANDLORDS, early + _within_an_hour(due, rng), _rent(people, due), "rent"),
+            rows(
+                paid,
+                places + paid % EMPLOYERS,
+                early + _within_an_hour(paid, rng),
+                -people.salary_minor[paid],
+                "salary",
+            ),
+            rows(
+                due, places + EMPLOYERS + due % LANDLORDS, early + _within_an_hour(due, rng), _rent(people, due), "rent"
+            ),
         ]
     )
 

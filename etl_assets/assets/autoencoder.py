@@ -1,0 +1,97 @@
+"""The weekly model: trained on business dates before its week, registered, and put in force from its first day.
+
+What a model is belongs to `models/`; this file decides which rows it sees and records the decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_assets.assets.matrices import labels, matrix
+from etl_assets.assets.pictures import loss_curve
+from etl_assets.assets.tenant import Tenant, days_of
+from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.ledger import Ledger
+from etl_assets.resources import ModelRegistry
+from etl_assets.tables import featured_table
+from models.training import report, train
+
+CODE_VERSION = "1"
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one week's training: the row of the promotion log, and what Dagster shows."""
+
+    decision: Mapping[str, str | None]
+    metadata: Mapping[str, Any]
+
+
+def autoencoder(tenant: Tenant) -> dg.AssetsDefinition:
+    """The asset that trains, registers and promotes one version per week."""
+    spec = tenant.spec
+    mapping = dg.TimeWindowPartitionMapping(-spec.model.training_weeks, -1, allow_nonexistent_upstream_partitions=True)
+
+    @dg.asset(
+        key=tenant.key("autoencoder"),
+        description="The anomaly model of a week, trained on the weeks before it and registered in MLflow.",
+        ins={"featured": dg.AssetIn(tenant.key(featured_table(spec).name), partition_mapping=mapping)},
+        kinds={"pytorch", "mlflow"},
+        code_version=CODE_VERSION,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        **tenant.common(tenant.weeks),
+    )
+    def train_weeks(
+        context: dg.AssetExecutionContext, warehouse: PostgresWarehouse, registry: ModelRegistry, featured: pa.Table
+    ) -> None:
+        for monday in days_of(context):
+            outcome = _train_week(tenant, registry, featured, monday)
+            Ledger(warehouse, spec.institution).decide(monday, outcome.decision, context.run_id)
+            context.add_asset_metadata(outcome.metadata, partition_key=monday.isoformat())
+
+    return train_weeks
+
+
+def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, monday: date) -> Outcome:
+    learnt, later = split(featured, tenant.spec, monday)
+    if learnt.num_rows < tenant.spec.model.min_rows:
+        needed = tenant.spec.model.min_rows
+        reason = f"{learnt.num_rows} rows to learn from where {needed} are needed; what was in force stays"
+        return Outcome({"outcome": "refused", "reason": reason}, {"outcome": "refused", "reason": reason})
+    trained = train(matrix(learnt, tenant.features), tenant.features, seed=SEED)
+    figures = report(
+        trained.scorer, matrix(later, tenant.features), labels(later), alert_share=tenant.spec.alert_budget.share
+    )
+    name, week = f"{tenant.spec.institution}.autoencoder", {"week": monday.isoformat()}
+    curves = {"training_loss": trained.loss_curve, "held_out_loss": trained.held_out_curve}
+    registered = registry.open().register(name, trained.scorer, figures, trained.params, curves, week)
+    decision = {
+        "outcome": "promoted",
+        "reason": f"trained on {learnt.num_rows} rows, measured on the {later.num_rows} of the week after them",
+        "model_version": registered.version,
+        "model_run_id": registered.run_id,
+    }
+    curve = loss_curve(trained.loss_curve, trained.held_out_curve)
+    return Outcome(decision, {**decision, **trained.params, **figures, "training_curve": curve})
+
+
+def split(featured: pa.Table, spec: InstitutionSpec, monday: date) -> tuple[pa.Table, pa.Table]:
+    """Rows to learn from, and the later rows to measure on: the last week before `monday`.
+
+    Frauds that were confirmed when the week began are left out of the first; one that is confirmed later
+    stays in, since the model of that week could not have known it.
+    """
+    known = monday - timedelta(days=spec.labels.known_after_days if spec.labels else 0)
+    first, last = monday - timedelta(weeks=spec.model.training_weeks), monday - timedelta(weeks=1)
+    day = featured["business_date"]
+    is_known_fraud = pc.and_(pc.fill_null(featured["is_fraud"], fill_value=False), pc.less(day, known))
+    is_learnt = pc.and_(pc.greater_equal(day, first), pc.less(day, last))
+    is_later = pc.and_(pc.greater_equal(day, last), pc.less(day, monday))
+    return featured.filter(pc.and_not(is_learnt, is_known_fraud)), featured.filter(is_later)

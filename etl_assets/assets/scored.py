@@ -1,0 +1,82 @@
+"""Scored transactions: how strange each row is, why, and by which model.
+
+How a row is scored belongs to `models/`; which version judges a business date to `judges.py`.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_assets.assets.judges import Judges
+from etl_assets.assets.matrices import matrix
+from etl_assets.assets.pictures import score_histogram
+from etl_assets.assets.tenant import Tenant, days_of, never_published, without
+from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.slices import Partial
+from etl_assets.resources import ModelRegistry
+from etl_assets.tables import scored_table
+
+CODE_VERSION = "1"
+UPSTREAM = "featured_transactions"
+
+
+def scored_transactions(tenant: Tenant) -> dg.AssetsDefinition:
+    """The asset that scores each business date with the version in force on it."""
+    spec, table = tenant.spec, scored_table(tenant.spec)
+    week = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+
+    @dg.multi_asset(
+        name=f"{spec.institution}__{table.name}",
+        ins={
+            "featured": tenant.rows_of(UPSTREAM),
+            "model": dg.AssetIn(tenant.key("autoencoder"), partition_mapping=week, dagster_type=dg.Nothing),
+        },
+        outs={table.name: tenant.out(table, CODE_VERSION)},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def scored(
+        context: dg.AssetExecutionContext, warehouse: PostgresWarehouse, registry: ModelRegistry, featured: pa.Table
+    ) -> Iterator[dg.Output[Partial]]:
+        days = days_of(context)
+        refused = never_published(warehouse, tenant.key(UPSTREAM), days)
+        judges = Judges(tenant, warehouse, registry)
+        tables = [_scored_day(tenant, featured, judges, day) for day in days]
+        for day, rows in zip(days, tables, strict=True):
+            context.add_asset_metadata(_described(rows, tenant), tenant.key(table.name), day.isoformat())
+        yield dg.Output(Partial(without(pa.concat_tables(tables), refused), refused), output_name=table.name)
+
+    return scored
+
+
+def _scored_day(tenant: Tenant, featured: pa.Table, judges: Judges, day: date) -> pa.Table:
+    table = scored_table(tenant.spec)
+    rows = featured.filter(pc.equal(featured["business_date"], day))
+    if rows.num_rows == 0:
+        return table.empty()
+    judge, values = judges.on(day, rows), matrix(rows, tenant.features)
+    scores = judge.score(values)
+    threshold = 1 - tenant.spec.alert_budget.share
+    columns = {
+        "score": scores.score,
+        "is_flagged": scores.score >= threshold,
+        "threshold": np.full(rows.num_rows, threshold),
+        "zscore_score": judge.baseline(values).score,
+        "reasons": scores.reasons_json(tenant.features),
+        "model_version": pa.repeat(judge.version, rows.num_rows),
+        "model_run_id": pa.repeat(pa.scalar(judge.run_id, pa.string()), rows.num_rows),
+    }
+    for name, column in columns.items():
+        rows = rows.append_column(name, pa.array(column))
+    return table.conform(rows.select(table.schema.names))
+
+
+def _described(rows: pa.Table, tenant: Tenant) -> dict[str, Any]:
+    flagged = pc.sum(rows["is_flagged"]).as_py() or 0
+    versions = sorted(set(rows["model_version"].to_pylist()))
+    histogram = score_histogram(rows["score"].to_numpy(), 1 - tenant.spec.alert_budget.share)
+    return {"flagged": flagged, "model_versions": ", ".join(versions) or "none", "score_histogram": histogram}

@@ -1,0 +1,155 @@
+"""The command line: doors to what the other modules do, with messages for people and exit codes for scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from etl_assets import embedded_postgres, environment
+from etl_assets.embedded_postgres_files import PostgresUnavailable
+from etl_assets.institution_spec import SpecRefused
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from etl_assets.backfill import LayerRun
+    from etl_assets.io_managers.postgres import PostgresWarehouse
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]
+
+
+@app.callback()
+def platform() -> None:
+    """A platform for bank and card transactions that accounts for every row."""
+
+
+@app.command()
+def demo() -> None:
+    """Simulate 45 days of deliveries, run the whole chain, show what came of it."""
+    from etl_assets import demo as showcase
+
+    began = monotonic()
+    variables = _prepared()
+    console.print(f"PostgreSQL answers ({monotonic() - began:.0f} s)")
+    with _instance() as instance:
+        failed = showcase.run(console, Path(variables["ETL_DELIVERIES"]), _warehouse(), instance)
+    console.print(f"\nDone in {monotonic() - began:.0f} s. What to open next:")
+    console.print("  make dev     the same in the Dagster UI, with MLflow beside it")
+    console.print('  psql "$(grep ^ETL_WAREHOUSE_URL= .env | cut -d= -f2-)"     the tables', soft_wrap=True)
+    console.print("  make stop    stops PostgreSQL, which still runs;   make clean    removes everything")
+    _exit(failed)
+
+
+@app.command()
+def backfill(
+    institution: str,
+    first: Day,
+    last: Day,
+    *,
+    only_missing: Annotated[bool, typer.Option(help="Leave alone the partitions that are materialised.")] = False,
+) -> None:
+    """Run FIRST .. LAST of one institution: one run per partitioning, raw to scored."""
+    from etl_assets.backfill import Request
+    from etl_assets.backfill import backfill as run_backfill
+    from etl_assets.definitions import build_definitions
+
+    _prepared()
+    request = Request(institution, first.date(), last.date(), only_missing)
+    runs = []
+    with _instance() as instance, console.status("Starting ...") as status:
+        for run in run_backfill(build_definitions(), instance, request, lambda step: status.update(f"done: {step}")):
+            runs.append(run)
+            outcome = "[red]failed[/red]" if run.error else "ok"
+            console.print(f"{run.layer:<7} {run.first} .. {run.last}  {outcome}  run {run.run_id}")
+    _exit([run for run in runs if run.error])
+
+
+@app.command()
+def up() -> None:
+    """Start PostgreSQL if none is given and write the .env that plain `dagster dev` reads."""
+    _prepared()
+    console.print("PostgreSQL answers; .env is written. Now: dagster dev")
+
+
+@app.command()
+def dev() -> None:
+    """Open the Dagster UI and MLflow, until interrupted."""
+    from etl_assets.servers import serve
+
+    variables = _prepared()
+    raise typer.Exit(serve(console, variables))
+
+
+@app.command()
+def dictionary(institution: str) -> None:
+    """Print the data dictionary of an institution's tables as Markdown."""
+    from etl_assets.definitions import institutions_folder, load_institutions
+    from etl_assets.tables import all_tables
+
+    found = [spec for spec in load_institutions(institutions_folder()) if spec.institution == institution]
+    if not found:
+        _fail(f"no institution {institution!r} in {institutions_folder()}")
+    print("\n\n".join(table.dictionary() for table in all_tables(found[0])))  # noqa: T201
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded PostgreSQL; its data stay."""
+    embedded_postgres.stop(environment.state_folder())
+
+
+@app.command()
+def clean() -> None:
+    """Stop the embedded PostgreSQL and remove its data."""
+    embedded_postgres.destroy(environment.state_folder())
+
+
+def main() -> None:
+    """The program's entry: a mistake in the configuration or an unreachable server is a message, not a traceback."""
+    from etl_assets.io_managers.errors import Permanent, Unavailable
+
+    try:
+        app()
+    except (SpecRefused, environment.SettingMissing, Unavailable, PostgresUnavailable) as error:
+        _fail(str(error))
+    except Permanent as error:
+        _fail(str(error.description))
+
+
+def _prepared() -> dict[str, str]:
+    return environment.prepare(environment.state_folder())
+
+
+def _warehouse() -> PostgresWarehouse:
+    from etl_assets.io_managers.postgres import PostgresWarehouse
+
+    return PostgresWarehouse(url=environment.variable("ETL_WAREHOUSE_URL"))
+
+
+@contextmanager
+def _instance() -> Iterator[DagsterInstance]:
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(".") as instance:
+        yield instance
+
+
+def _exit(failed: list[LayerRun]) -> None:
+    for run in failed:
+        console.print(f"[red]{run.institution} {run.layer} {run.first} .. {run.last}[/red]: {run.error}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True).print(f"[red]{message}[/red]", soft_wrap=True)
+    sys.exit(2)

@@ -1,0 +1,78 @@
+"""The environment that everything else reads: databases, folders, and the `.env` that plain `dagster dev` loads.
+
+Here the embedded server is started where none is given; no other module starts processes or writes settings.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from etl_assets import embedded_postgres
+
+DATABASES = {"ETL_WAREHOUSE_URL": "etl_warehouse", "ETL_DAGSTER_URL": "etl_dagster", "ETL_MLFLOW_URL": "etl_mlflow"}
+SQLALCHEMY = ("ETL_DAGSTER_URL", "ETL_MLFLOW_URL")
+
+
+class SettingMissing(RuntimeError):  # noqa: N818  the fact, not a fault
+    """An environment variable that the platform needs is not set."""
+
+
+def state_folder() -> Path:
+    """Where the embedded parts keep their state: `ETL_STATE`, or `state` in the working directory."""
+    return Path(os.environ.get("ETL_STATE") or "state").resolve()
+
+
+def prepare(state: Path) -> dict[str, str]:
+    """Servers answer, databases exist, and this process and `.env` name them.
+
+    With `ETL_POSTGRES_URL` set, that server is used and nothing is started.
+    """
+    server = os.environ.get("ETL_POSTGRES_URL") or embedded_postgres.start(state).url("postgres")
+    embedded_postgres.databases(server, list(DATABASES.values()))
+    variables = {"ETL_POSTGRES_URL": server, **urls(server), **folders(state)}
+    os.environ.update(variables)
+    write_env(Path(".env"), variables)
+    return variables
+
+
+def urls(server: str) -> dict[str, str]:
+    """One URL per database. SQLAlchemy 2.1 would take psycopg 3 for `postgresql://`, with which Dagster fails."""
+    parts = urlsplit(server)
+    return {
+        variable: urlunsplit(
+            parts._replace(scheme="postgresql+psycopg2" if variable in SQLALCHEMY else parts.scheme, path=f"/{name}")
+        )
+        for variable, name in DATABASES.items()
+    }
+
+
+def folders(state: Path) -> dict[str, str]:
+    """Where deliveries, artefacts and logs are, unless the environment already says so; all exist."""
+    names = {"ETL_DELIVERIES": "deliveries", "ETL_MLFLOW_ARTIFACTS": "mlflow", "ETL_DAGSTER_STORAGE": "dagster"}
+    chosen = {variable: os.environ.get(variable) or str(state / name) for variable, name in names.items()}
+    for folder in chosen.values():
+        if "://" not in folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+def write_env(path: Path, variables: dict[str, str]) -> None:
+    """`path` holds the variables and only its owner can read it: the URLs carry a password."""
+    content = "# Written by etl-assets; plain `dagster dev` reads it. Not for version control.\n"
+    content += "".join(f"{name}={value}\n" for name, value in sorted(variables.items()))
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
+
+
+def variable(name: str) -> str:
+    """The environment variable's value.
+
+    Raises: SettingMissing, naming it and what sets it.
+    """
+    value = os.environ.get(name)
+    if not value:
+        raise SettingMissing(f"{name} is not set; `etl-assets up` sets it up and writes .env")
+    return value

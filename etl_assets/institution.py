@@ -1,0 +1,73 @@
+"""The `Institution` Dagster component: one spec becomes one tenant's assets, checks and jobs.
+
+Composition only; per-tenant code has no place here or anywhere.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from etl_assets.assets.autoencoder import autoencoder
+from etl_assets.assets.cleaned import cleaned_transactions
+from etl_assets.assets.featured import featured_transactions
+from etl_assets.assets.raw import raw_transactions
+from etl_assets.assets.scored import scored_transactions
+from etl_assets.assets.tenant import Tenant
+from etl_assets.audit import PROMISES
+from etl_assets.checks import every_partition_was_published, promises_kept
+from etl_assets.institution_spec import InstitutionSpec
+
+REFUSING = ("raw_transactions", "cleaned_transactions")
+
+
+class Institution(InstitutionSpec, dg.Component, dg.Resolvable):
+    """One tenant of the platform. Its attributes are the fields of the tenant's YAML."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  Dagster's signature
+        """The tenant's part of the graph."""
+        return definitions_of(self)
+
+
+def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
+    """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored, with their checks."""
+    tenant = Tenant(spec)
+    return dg.Definitions(
+        assets=[
+            raw_transactions(tenant),
+            cleaned_transactions(tenant),
+            featured_transactions(tenant),
+            autoencoder(tenant),
+            scored_transactions(tenant),
+        ],
+        asset_checks=[
+            *(promises_kept(tenant, table) for table in sorted({promise.table for promise in PROMISES})),
+            *(every_partition_was_published(tenant, table) for table in REFUSING),
+        ],
+        jobs=jobs_of(tenant),
+    )
+
+
+def jobs_of(tenant: Tenant) -> list[dg.UnresolvedAssetJobDefinition]:
+    """One job per partitioning, in the order in which a backfill runs them."""
+    layers = {
+        "daily": (
+            [
+                "raw_transactions",
+                "cleaned_transactions",
+                "quarantined_transactions",
+                "row_account",
+                "featured_transactions",
+            ],
+            tenant.days,
+        ),
+        "weekly": (["autoencoder"], tenant.weeks),
+        "scores": (["scored_transactions"], tenant.days),
+    }
+    return [
+        dg.define_asset_job(
+            f"{tenant.spec.institution}__{name}",
+            selection=dg.AssetSelection.assets(*(tenant.key(asset) for asset in assets)),
+            partitions_def=partitions,
+        )
+        for name, (assets, partitions) in layers.items()
+    ]

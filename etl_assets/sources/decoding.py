@@ -1,0 +1,120 @@
+"""A text file as UTF-8 with its physical lines, each with its position in the delivered bytes.
+
+Encodings and line ends only; separators and quotes belong to `csv_grammar.py`.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from etl_assets.sources.layout import DeliveryRejected
+
+LF, CR = 10, 13
+INVALID = "\udcff"  # one per delivered byte that is not text; becomes the byte 0xFF, which UTF-8 never holds
+BYTE_ORDER_MARKS = {
+    "utf-8": ((codecs.BOM_UTF8, "utf-8"),),
+    "utf-8-sig": ((codecs.BOM_UTF8, "utf-8"), (b"", "utf-8")),
+    "utf-16": ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"), (b"", "utf-16-le")),
+    "utf-16-le": ((codecs.BOM_UTF16_LE, "utf-16-le"),),
+    "utf-16-be": ((codecs.BOM_UTF16_BE, "utf-16-be"),),
+    "utf-32": ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (b"", "utf-32-le")),
+}
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)  # noqa: S101  registered for decoding only
+    return INVALID * (error.end - error.start), error.end
+
+
+codecs.register_error("etl_assets.marked", _marked)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Physical lines: line i is `content[starts[i]:ends[i]]` without its line end, and the last start is the end.
+
+    `original[original_starts[i]:original_starts[i + 1]]` are the delivered bytes of line i with its line end.
+    """
+
+    content: bytes
+    starts: np.ndarray
+    ends: np.ndarray
+    original: bytes
+    original_starts: np.ndarray
+    encoding: str
+
+    @property
+    def line_count(self) -> int:
+        return len(self.ends)
+
+    def delivered(self, line: int) -> bytes:
+        """The bytes of a line as delivered, without its line end."""
+        whole = self.original[self.original_starts[line] : self.original_starts[line + 1]]
+        end = self.content[self.ends[line] : self.starts[line + 1]].decode().encode(self.encoding)
+        return whole[: len(whole) - len(end)]
+
+
+def decoded(original: bytes, encoding: str) -> Text:
+    """The file as text; bytes that are no text in `encoding` stay recognisable instead of failing the file.
+
+    A decoder that replaces them would turn a damaged name into a plausible one.
+    """
+    mark, codec = _codec(original, encoding)
+    is_utf8 = codec == "utf-8"
+    body = original[len(mark) :] if mark else original
+    text = "" if is_utf8 else body.decode(codec, "etl_assets.marked")
+    content = body if is_utf8 else text.encode("utf-8", "surrogateescape")
+    starts, ends = _lines(content)
+    if is_utf8:
+        original_starts = starts
+    elif len(text) == len(body):
+        original_starts = _without_continuations(content, starts)
+    else:
+        original_starts = _encoded_back(content, starts, codec, len(body))
+    return Text(content, starts, ends, original, original_starts + len(mark), codec)
+
+
+def _codec(original: bytes, encoding: str) -> tuple[bytes, str]:
+    name = codecs.lookup(encoding).name
+    marks = BYTE_ORDER_MARKS.get(name, ())
+    return next(((mark, codec) for mark, codec in marks if original.startswith(mark)), (b"", name))
+
+
+def _lines(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Starts (with the end of the content as the last) and ends of the lines; LF, CR LF and CR may be mixed."""
+    data = np.frombuffer(content, np.uint8)
+    last = np.flatnonzero(data == LF)
+    ends = last
+    if b"\r" in content:
+        ends = last - ((data[last - 1] == CR) & (last > 0))
+        returns = np.flatnonzero(data == CR)
+        alone = returns[~np.isin(returns + 1, last, assume_unique=True)]
+        order = np.argsort(np.concatenate([last, alone]), kind="stable")
+        last, ends = np.concatenate([last, alone])[order], np.concatenate([ends, alone])[order]
+    starts = np.concatenate([[0], last + 1])
+    if starts[-1] != len(content):
+        starts, ends = np.append(starts, len(content)), np.append(ends, len(content))
+    return starts, ends
+
+
+def _without_continuations(content: bytes, starts: np.ndarray) -> np.ndarray:
+    """Positions where every character was one byte: those in UTF-8 less the continuation bytes before them."""
+    data = np.frombuffer(content, np.uint8)
+    continuations = np.flatnonzero((data & 0xC0) == 0x80)
+    shifted: np.ndarray = starts - np.searchsorted(continuations, starts)
+    return shifted
+
+
+def _encoded_back(content: bytes, starts: np.ndarray, codec: str, expected_bytes: int) -> np.ndarray:
+    """Positions from the length of each line in its own encoding."""
+    bounds = starts.tolist()
+    lines = (content[a:b].decode("utf-8", "surrogateescape") for a, b in pairwise(bounds))
+    lengths = [len(line.replace(INVALID, "").encode(codec)) + line.count(INVALID) for line in lines]
+    positions: np.ndarray = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    if positions[-1] != expected_bytes:
+        raise DeliveryRejected(f"lines cannot be located in {codec}; ask for UTF-8, or correct deliveries.csv.encoding")
+    return positions

@@ -1,0 +1,86 @@
+"""A Parquet delivery: declared columns as canonical text, so that both formats look alike from raw on.
+
+Types to text only; which column is which belongs to `layout.py`, parsing the text again to `transforms/`.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, laid_out
+
+
+def read_parquet(original: bytes, spec: InstitutionSpec) -> Reading:
+    """Every row of the file; a row with a value that a text column cannot hold is damaged, with its JSON as record."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(original))
+        names, columns = file.schema_arrow.names, file.read().columns
+    except (pa.ArrowException, OSError) as error:
+        raise DeliveryRejected(f"it is not a complete Parquet file ({error}); ask for the file again") from error
+    layout = laid_out(names, spec)
+    values = [as_text(column) for column in columns]
+    problems = _problems(values, layout, spec.deliveries.csv.max_field_bytes)
+    count = len(values[0])
+    rows = layout.rows(values, np.arange(1, count + 1), None)
+    good = rows.filter(pa.array(np.isin(np.arange(count), list(problems), invert=True))) if problems else rows
+    damaged = [_damaged(names, values, row, problems[row]) for row in sorted(problems)]
+    return Reading(pa.concat_tables([good, layout.damaged_rows(damaged)]), control_lines=0)
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as text from which they can be had back exactly; null stays null.
+
+    Arrow's own casts write small decimals as 1E-10 and instants with a space, which money parsers refuse.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return as_text(column.cast(kind.value_type))
+    if pa.types.is_timestamp(kind):
+        return _iso(column)
+    if pa.types.is_decimal(kind) and (kind.scale > 6 or kind.scale < 0):
+        plain = [None if v is None else format(v, "f") for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(plain, pa.string())])
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        texts = [None if v is None else json.dumps(v, default=_json_value) for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    with suppress(pa.ArrowInvalid):  # nanoseconds that are not whole microseconds keep all nine digits
+        column = column.cast(pa.timestamp("us", column.type.tz))
+    text = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
+    with_offset = pc.replace_substring_regex(text, r"([+-]\d{2})(\d{2})$", r"\1:\2") if column.type.tz else text
+    return pc.replace_substring_regex(with_offset, "Z$", "+00:00")
+
+
+def _json_value(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _problems(values: list[pa.ChunkedArray], layout: Layout, max_field_bytes: int) -> dict[int, str]:
+    names = {position: name for columns in (layout.declared, layout.undeclared) for name, position in columns.items()}
+    problems: dict[int, list[str]] = {}
+    for position, column in enumerate(values):
+        has_nul = pc.match_substring(column, "\0")
+        is_long = pc.greater(pc.binary_length(column), max_field_bytes)
+        for found, text in ((has_nul, "holds a NUL byte"), (is_long, f"has more than {max_field_bytes} bytes")):
+            for row in np.flatnonzero(pc.fill_null(found, fill_value=False).to_numpy()).tolist():
+                problems.setdefault(row, []).append(f"{names[position]} {text}")
+    return {row: "; ".join(found) for row, found in problems.items()}
+
+
+def _damaged(names: list[str], values: list[pa.ChunkedArray], row: int, problem: str) -> dict[str, object]:
+    record = json.dumps([[name, column[row].as_py()] for name, column in zip(names, values, strict=True)])
+    return {"_row_number": row + 1, "_problem": problem, "_record": record.encode()}
