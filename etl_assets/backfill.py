@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
+from typing import Any
 
 import dagster as dg
-from dagster import DagsterInstance, StepFailureData
+from dagster import DagsterInstance
 
 LAYERS = ("daily", "weekly", "scores")
 OnStep = Callable[[str], None]
@@ -85,7 +86,7 @@ def _error(result: dg.ExecuteInProcessResult) -> str:
     return "; ".join(_in_words(data) for data in failures) or "the run failed before its first step"
 
 
-def _in_words(failure: StepFailureData) -> str:
+def _in_words(failure: Any) -> str:
     """The failure's own description, or the message of the innermost cause; never a traceback."""
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description

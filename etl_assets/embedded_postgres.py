@@ -11,8 +11,8 @@ import secrets
 import shutil
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -70,12 +70,13 @@ def start(state: Path, settings: Mapping[str, str] | None = None) -> Server:
     One that runs already is returned as it is, so that any number of processes may call this at the same time.
     `settings` are PostgreSQL's own, for this run of the server. Raises PostgresUnavailable.
     """
+    settings = {**SETTINGS, **(settings or {})}
     with files.disk_problems_explained(state), files.locked(state) as lock:
         known = files.recorded(state)
         cluster, server = (known[0], Server(**known[1])) if known else _introduce(state)
         if not cluster.data.exists():
-            processes.initialise(cluster, server.user, server.password, lock)
-        return _run(cluster, server, {**SETTINGS, **(settings or {})})
+            processes.initialise(cluster, server.user, server.password, lock, settings)
+        return _run(cluster, server, settings)
 
 
 def running(state: Path) -> Server | None:
@@ -89,21 +90,19 @@ def running(state: Path) -> Server | None:
 
 def stop(state: Path) -> None:
     """No server runs on the state folder; sessions were ended and committed data is on disk."""
-    if _homes(state):
-        with files.disk_problems_explained(state), files.locked(state):
-            for home in _homes(state):
-                processes.end(Cluster(files.folder_of(state), home), signal.SIGINT)
+    with _existing(state) as clusters:
+        for cluster in clusters:
+            processes.end(cluster, signal.SIGINT)
 
 
 def destroy(state: Path) -> None:
     """Neither server nor data nor any other file of it is left, here or in the home outside the state folder."""
-    if _homes(state):
-        with files.disk_problems_explained(state), files.locked(state):
-            for home in _homes(state):
-                processes.end(Cluster(files.folder_of(state), home), signal.SIGQUIT)
-                files.remove(home)
-            with suppress(OSError):
-                files.OUTSIDE.rmdir()
+    with _existing(state) as clusters:
+        for cluster in clusters:
+            processes.end(cluster, signal.SIGQUIT)
+            files.remove(cluster.home)
+        with suppress(OSError):
+            files.OUTSIDE.rmdir()
 
 
 def databases(server_url: str, names: Sequence[str]) -> None:
@@ -141,16 +140,15 @@ def _where(server_url: str) -> dict[str, Any]:
     )
 
 
-def _homes(state: Path) -> list[Path]:
-    """Every folder in which files of the server lie, the one with the lock last.
-
-    They are looked up by their place as well, for a state folder whose connection file is lost or damaged.
-    """
-    homes = [files.outside_home(state), files.folder_of(state)]
-    with suppress(PostgresUnavailable):
-        homes[:0] = [known[0].home for known in [files.recorded(state)] if known]
-    last_mention = {home: None for home in reversed(homes) if home.exists()}
-    return list(reversed(last_mention))
+@contextmanager
+def _existing(state: Path) -> Iterator[list[Cluster]]:
+    """What there is of the server of `state`, under the lock; no folder is made where there is nothing."""
+    with files.disk_problems_explained(state):
+        if not files.clusters(state):
+            yield []
+            return
+        with files.locked(state):
+            yield files.clusters(state)
 
 
 def _introduce(state: Path) -> tuple[Cluster, Server]:

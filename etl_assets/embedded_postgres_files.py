@@ -120,6 +120,19 @@ def recorded(state: Path) -> tuple[Cluster, dict[str, Any]] | None:
         ) from problem
 
 
+def clusters(state: Path) -> list[Cluster]:
+    """Every place where files of the server lie, the folder with the lock last.
+
+    They are looked up by name as well, for a state folder whose connection file is lost or damaged.
+    """
+    folder = folder_of(state)
+    homes = {outside_home(state): None}
+    with suppress(PostgresUnavailable):
+        homes |= {known[0].home: None for known in [recorded(state)] if known}
+    homes.pop(folder, None)
+    return [Cluster(folder, home) for home in (*homes, folder) if home.exists()]
+
+
 def record(cluster: Cluster, connection: Mapping[str, Any]) -> None:
     """The connection file, readable by its owner only, holds `connection` and the way home, or what it held before.
 

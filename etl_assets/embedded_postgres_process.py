@@ -24,13 +24,17 @@ PATIENCE_S = 60
 PASSING = (b"pre-existing shared memory block", b'lock file "postmaster.pid"', b"Address already in use")
 
 
-def initialise(cluster: Cluster, user: str, password: str, lock: int) -> None:
-    """The data directory is complete or absent. The lock goes to initdb, which may outlive a killed caller."""
+def initialise(cluster: Cluster, user: str, password: str, lock: int, settings: Mapping[str, str]) -> None:
+    """The data directory is complete or absent, and on disk unless `settings` turn that off for the server as well.
+
+    The lock goes to initdb, which may outlive a killed caller.
+    """
     with files.scratch(cluster) as scratch:
         files.write_secret(scratch / "password", password)
         files.give(cluster, scratch / "password")
         options = [f"--username={user}", f"--pwfile={scratch / 'password'}", "--auth=scram-sha-256"]
         options += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options += ["--no-sync"] if settings.get("fsync") == "off" else []
         done = subprocess.run(  # noqa: S603
             [files.binaries(cluster) / "initdb", f"--pgdata={scratch / 'data'}", "--no-instructions", *options],
             cwd=cluster.home,
@@ -81,7 +85,7 @@ def launch(cluster: Cluster, settings: Mapping[str, str]) -> None:
 
 
 def end(cluster: Cluster, how: signal.Signals) -> None:
-    """No server runs on the data directory. A zombie counts as ended: nobody may ever come to reap it."""
+    """No server runs on the data directory."""
     for attempt in patiently():
         process = _postmaster(cluster)
         if process is None:
@@ -126,13 +130,15 @@ def patiently() -> Iterator[int]:
 
 
 def _postmaster(cluster: Cluster) -> psutil.Process | None:
-    """The living server process of the data directory, never a stranger that was given its number."""
+    """The server process of the data directory, never a stranger that was given its number.
+
+    The dead have no command line, also where nobody reaps them: in a container without an init, that is for ever.
+    """
     try:
         process = psutil.Process(int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0]))
-        is_ours = process.status() != psutil.STATUS_ZOMBIE and str(cluster.data) in process.cmdline()
+        return process if str(cluster.data) in process.cmdline() else None
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return None
-    return process if is_ours else None
 
 
 def _tail(said: bytes) -> str:

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import dagster as dg
 import psycopg
 import pytest
 
 from etl_assets import embedded_postgres
 from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.resources import ModelRegistry
+from etl_assets_tests.bank import Platform
+from etl_assets_tests.specs import minimal_spec
 
 # Data of tests may be lost with the machine; waiting for the disk is not what they test.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -46,3 +50,32 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no third-party deliveries in {folder}; set ETL_SHARED_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def registry(server: embedded_postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
+    """One MLflow registry for all tests: its tables take seconds to make."""
+    embedded_postgres.databases(server.url("postgres"), ["registry"])
+    url = server.url("registry").replace("postgresql://", "postgresql+psycopg2://")
+    return ModelRegistry(tracking_uri=url, artifact_root=str(tmp_path_factory.mktemp("artefacts")))
+
+
+@pytest.fixture
+def platform(warehouse: PostgresWarehouse, registry: ModelRegistry, tmp_path: Path) -> Iterator[Platform]:
+    """A bank that delivers `id;card;shop;at;amount` by day, with a name of its own in the registry."""
+    spec = minimal_spec(
+        institution=f"bank_{uuid4().hex[:8]}",
+        start_date="2026-03-02",
+        time_zone="Europe/Berlin",
+        deliveries={"folder": str(tmp_path / "deliveries"), "csv": {"separator": ";"}},
+        columns={
+            "transaction_id": {"source": "id"},
+            "account_id": {"source": "card"},
+            "counterparty_id": {"source": "shop"},
+            "event_at": {"source": "at", "formats": ["%d.%m.%Y %H:%M:%S"]},
+            "amount": {"source": "amount", "decimal_mark": ","},
+        },
+        model={"training_weeks": 4, "min_rows": 100},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Platform(spec, warehouse, registry, instance)

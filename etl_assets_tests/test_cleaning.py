@@ -175,6 +175,13 @@ def test_bounds_hold_after_the_sign_is_canonical() -> None:
     assert reasons(spec, amount="-12.50") == ["money_leaves"]
 
 
+def test_a_bound_finer_than_money_is_not_rounded_towards_the_amount() -> None:
+    rule = {"name": "next_to_nothing", "column": "amount", "maximum": 0.00005}
+    spec = minimal_spec(columns={"currency": {"fixed": "CLF"}}, row_rules=[rule])
+    assert reasons(spec, amount="0.0001") == ["next_to_nothing"]
+    assert reasons(spec, amount="0") == []
+
+
 def test_typing_reasons_and_rules_stand_side_by_side() -> None:
     spec = minimal_spec(row_rules=[{"name": "a_known_account", "column": "account_id", "allowed": ["A2"]}])
     assert reasons(spec, amount="?") == ["a_known_account", "amount_is_not_a_number"]

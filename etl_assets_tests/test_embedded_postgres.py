@@ -1,14 +1,13 @@
 """What the embedded PostgreSQL promises, on real servers in temporary folders: kills, closed folders, taken ports.
 
-The same promises are made to root and to a plain user; tests that need root say so.
+What only root has to do for them is in `test_embedded_postgres_accounts.py`.
 """
 
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
+import fcntl
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -17,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -27,14 +26,14 @@ import pytest
 
 from etl_assets import embedded_postgres as embedded
 from etl_assets import embedded_postgres_files as files
-from etl_assets.embedded_postgres import PostgresUnavailable, Server
-from etl_assets.embedded_postgres_files import Cluster
+from etl_assets.embedded_postgres import PostgresUnavailable
+from etl_assets_tests.embedded_servers import HASTY, ask, cluster_of, postmaster_of, until
 
-HASTY = {"fsync": "off"}
-START = (
-    "import pathlib, sys, etl_assets.embedded_postgres as e; print(e.start(pathlib.Path(sys.argv[1])).url('postgres'))"
-)
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run the server as another account")
+START = """
+import pathlib, sys
+from etl_assets import embedded_postgres
+print(embedded_postgres.start(pathlib.Path(sys.argv[1]), {"fsync": "off"}).url("postgres"))
+"""
 
 
 @pytest.fixture
@@ -60,30 +59,6 @@ def resting(open_folder: Path) -> Iterator[Path]:
     """A state folder whose server each test starts, stops and kills as it likes; none is running on it now."""
     yield open_folder / "resting"
     embedded.stop(open_folder / "resting")
-
-
-def ask(server: Server, question: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        cursor = connection.execute(question)
-        return cursor.fetchall() if cursor.description else []
-
-
-def cluster_of(state: Path) -> Cluster:
-    known = files.recorded(state)
-    assert known is not None
-    return known[0]
-
-
-def postmaster_of(server: Server) -> int:
-    listening = [c for c in psutil.net_connections("tcp4") if c.status == "LISTEN" and c.laddr.port == server.port]
-    return int(next(c.pid for c in listening if c.pid is not None))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_started_server_speaks_utf8_in_utc_and_never_trades_durability_for_speed(resting: Path) -> None:
@@ -115,25 +90,43 @@ def test_a_killed_server_comes_back_with_what_was_committed(resting: Path) -> No
     """A session that has not yet noticed the death of the server still holds the shared memory."""
     server = embedded.start(resting)
     ask(server, "CREATE TABLE paid AS SELECT 1 AS amount")
-    with psycopg.connect(server.url("postgres"), autocommit=True) as session:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as session, ThreadPoolExecutor() as pool:
         os.kill(session.info.backend_pid, signal.SIGSTOP)
         os.kill(postmaster_of(server), signal.SIGKILL)
-        threading.Timer(1, os.kill, (session.info.backend_pid, signal.SIGCONT)).start()
-        assert embedded.start(resting) == server
+        restarted = pool.submit(embedded.start, resting)
+        until(lambda: "pre-existing shared memory" in cluster_of(resting).log.read_text())
+        os.kill(session.info.backend_pid, signal.SIGCONT)
+        assert restarted.result() == server
     assert ask(server, "SELECT amount FROM paid") == [(1,)]
-    assert "pre-existing shared memory" in cluster_of(resting).log.read_text()
 
 
-def test_a_killed_initialisation_is_done_again(open_folder: Path) -> None:
+def test_a_server_that_is_shutting_down_is_not_running_and_is_waited_for(resting: Path) -> None:
+    server = embedded.start(resting, HASTY)
+    leaving = postmaster_of(server)
+    with psycopg.connect(server.url("postgres")) as session:
+        os.kill(leaving, signal.SIGTERM)
+        until(lambda: embedded.running(resting) is None)
+        assert psutil.pid_exists(leaving)
+        threading.Timer(0.3, session.close).start()
+        assert embedded.start(resting, HASTY) == server
+    assert postmaster_of(server) != leaving
+
+
+def test_a_killed_initialisation_is_done_again_when_its_orphans_are_gone(open_folder: Path) -> None:
     state = open_folder / "interrupted"
-    caller = subprocess.Popen([sys.executable, "-c", START, str(state)], stdout=subprocess.DEVNULL)
+    caller = psutil.Popen([sys.executable, "-c", START, str(state)], stdout=subprocess.DEVNULL)
     until(lambda: files.recorded(state) is not None)
     cluster = cluster_of(state)
     until((cluster.home / "initialising" / "data" / "base").exists)
+    orphan = caller.children()[0]
+    orphan.suspend()
     caller.kill()
     caller.wait()
+    with (cluster.folder / "lock").open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert not cluster.data.exists()
-    assert ask(embedded.start(state), "SELECT 1") == [(1,)]
+    orphan.resume()
+    assert ask(embedded.start(state, HASTY), "SELECT 1") == [(1,)]
     assert not (cluster.home / "initialising").exists()
 
 
@@ -156,13 +149,19 @@ def test_a_dead_server_that_nobody_reaps_blocks_nothing(resting: Path) -> None:
             os.wait()
 
 
-@pytest.mark.parametrize("leftover", [f"{os.getpid()}\n", ""], ids=["number of a stranger", "empty"])
-def test_a_stopped_server_comes_back_on_its_port_despite_a_stale_pid_file(resting: Path, leftover: str) -> None:
+def test_a_stopped_server_comes_back_on_its_port_despite_a_stale_pid_file(resting: Path) -> None:
+    """Its number may belong to another process of the same account by now; a power cut leaves the file empty."""
     server = embedded.start(resting, HASTY)
-    embedded.stop(resting)
-    assert embedded.running(resting) is None
-    (cluster_of(resting).data / "postmaster.pid").write_text(leftover)
-    assert embedded.start(resting, HASTY) == server
+    stranger = psutil.Popen(["sleep", "60"], **cluster_of(resting).account())
+    try:
+        for leftover in (f"{stranger.pid}\n", ""):
+            embedded.stop(resting)
+            assert embedded.running(resting) is None
+            (cluster_of(resting).data / "postmaster.pid").write_text(leftover)
+            assert embedded.start(resting, HASTY) == server
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_a_port_that_another_program_took_is_replaced_for_good(resting: Path) -> None:
@@ -174,57 +173,6 @@ def test_a_port_that_another_program_took_is_replaced_for_good(resting: Path) ->
         assert ask(moved, "SELECT 1") == [(1,)]
     embedded.stop(resting)
     assert embedded.start(resting, HASTY) == moved
-
-
-@as_root
-def test_root_runs_a_server_in_folders_that_only_root_may_enter(
-    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both the state folder and the virtual environment: a clone below /root."""
-    package, libraries = files._wheel()
-    closed = tmp_path / "environment"
-    closed.mkdir(mode=0o700)
-    for part in (package, libraries):
-        (closed / part.name).symlink_to(part)
-    monkeypatch.setattr(files, "_wheel", lambda: (closed / package.name, closed / libraries.name))
-    server = embedded.start(state, HASTY)
-    home = files.outside_home(state)
-    assert psutil.Process(postmaster_of(server)).username() == "nobody"
-    assert ask(server, "SHOW data_directory") == [(str(home / "data"),)]
-    assert {path.stat().st_uid for path in (home.parent, home, next(home.glob("binaries-*")))} == {0}
-    assert (home / "data").stat().st_mode & 0o777 == 0o700
-    embedded.destroy(state)
-    assert not home.exists()
-    assert list(state.iterdir()) == []
-
-
-@as_root
-def test_a_plain_user_runs_it_in_his_own_folder(open_folder: Path) -> None:
-    initdb = files._wheel()[0] / "pginstall" / "bin" / "initdb"
-    if not files._succeeds(Cluster(open_folder, open_folder), '"$0" --version', initdb):
-        pytest.skip("the virtual environment is closed to other accounts")
-    nobody = pwd.getpwnam("nobody")
-    own = open_folder / "own"
-    own.mkdir()
-    os.chown(own, nobody.pw_uid, nobody.pw_gid)
-
-    def use() -> None:
-        os.setgroups([])
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-        server = embedded.start(own / "state", HASTY)
-        assert embedded.start(own / "state") == server
-        assert ask(server, "SELECT 1") == [(1,)]
-        embedded.stop(own / "state")
-
-    user = multiprocessing.get_context("fork").Process(target=use)
-    user.start()
-    user.join(60)
-    assert user.exitcode == 0
-    embedded.start(own / "state", HASTY)
-    assert {path.stat().st_uid for path in (own / "state" / "postgres" / "data").rglob("*")} == {nobody.pw_uid}
-    embedded.destroy(own / "state")
-    assert list((own / "state").iterdir()) == []
 
 
 def test_the_password_and_failed_statements_are_in_no_log_and_no_process_list(resting: Path) -> None:
@@ -241,22 +189,6 @@ def test_the_password_and_failed_statements_are_in_no_log_and_no_process_list(re
     assert secret not in log
     assert server.password not in repr(server) + " ".join(commands)
     assert [(path.name, path.stat().st_mode & 0o777) for path in holders] == [("connection.json", 0o600)]
-
-
-@as_root
-def test_data_whose_connection_file_is_lost_is_set_aside_and_destroyed_in_the_end(
-    state: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A state folder that was simply deleted must not block the next start from the same path."""
-    first = embedded.start(state, HASTY)
-    shutil.rmtree(state)
-    second = embedded.start(state, HASTY)
-    assert second.password != first.password
-    assert ask(second, "SELECT 1") == [(1,)]
-    assert "set aside" in caplog.text
-    assert (files.outside_home(state) / "data.abandoned" / "PG_VERSION").exists()
-    embedded.destroy(state)
-    assert not files.outside_home(state).exists()
 
 
 def test_a_setting_that_postgresql_refuses_is_quoted_from_its_log(resting: Path) -> None:

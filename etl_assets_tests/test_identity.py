@@ -113,6 +113,12 @@ def test_the_same_fare_paid_twice_stays_two_rows_without_an_id() -> None:
     assert (one[:32], one[32:], two[32:]) == (two[:32], "-1", "-2")
 
 
+def test_a_file_without_ids_delivered_again_on_the_same_day_is_all_duplicates() -> None:
+    verdict = cleaned(WITHOUT_ID, delivery(WITHOUT_ID, V1, V1), delivery(WITHOUT_ID, V1, V1, name="d2", hour=1))
+    assert verdict.published["_delivery_id"].unique().to_pylist() == [f"d1@{DAY}"]
+    assert verdict.published.num_rows == 2
+
+
 def test_an_id_made_from_content_does_not_change_with_the_release() -> None:
     (found,) = cleaned(WITHOUT_ID, delivery(WITHOUT_ID, V1)).published["transaction_id"].to_pylist()
     assert found == "6ddd652308373f60649321334afd2120-1"

@@ -146,7 +146,22 @@ def test_a_good_file_needs_no_second_tier_and_comes_out_of_it_the_same(delivery:
 
 any_bytes = st.lists(
     st.sampled_from(
-        [b"a", b"1", b'"', b'""', b",", b'","', b"\n", b"\r", b"\r\n", b"\0", b"\xc3\xa9", b"\xff", b"x" * 9]
+        [
+            b"a",
+            b"1",
+            b'"',
+            b'""',
+            b",",
+            b'","',
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\0",
+            b"\xc3\xa9",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"x" * 9,
+        ]
     ),
     max_size=60,
 ).map(b"".join)

@@ -67,6 +67,23 @@ def test_times_that_no_clock_shows_are_not_read(text: str) -> None:
     assert moment(f"2024-01-01 {text}", "%Y-%m-%d %H:%M:%S") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("01.02.69", "%d.%m.%y"),
+        ("01.02.68", "%d.%m.%y"),
+        ("2024-01-02 03:04:05.678", "%Y-%m-%d %H:%M:%S.%f"),
+        ("2024-01-02 03:04:05.67", "%Y-%m-%d %H:%M:%S.%f"),
+        ("2024-01-02 03:04Z", "%Y-%m-%d %H:%M%z"),
+        ("2024-01-02 03:04+05:30", "%Y-%m-%d %H:%M%z"),
+        ("2024-01-02 03:04-0330", "%Y-%m-%d %H:%M%z"),
+        ("5/4/2024 3:04", "%d/%m/%Y %H:%M"),
+    ],
+)
+def test_centuries_fractions_and_offsets_are_those_of_strptime(text: str, pattern: str) -> None:
+    assert moment(text, pattern) == by_python(text, pattern) is not None
+
+
 def test_formats_are_tried_in_order_for_each_row() -> None:
     formats = ("%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d")
     found = moments(pa.array(["1/5/2024", "01/05/2024", "01/31/2024", None, "2024-12-01", "13/13/2024"]), formats)

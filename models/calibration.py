@@ -57,10 +57,9 @@ class Tail:
     def rarity(self, values: Floats) -> Floats:
         """Nats for each value, never falling when the value rises; 0 for NaN, which nobody can call strange."""
         counted = np.interp(values, self.knots, self.rarities)
-        steps = np.maximum(np.nan_to_num(values) - self.threshold, 0.0) / self.scale
-        steps = np.where(np.isfinite(steps), steps, 0.0)
+        steps = np.fmax(values - self.threshold, 0.0) / self.scale
         extrapolated = self.beyond + (np.log1p(self.shape * steps) / self.shape if self.shape > 1e-6 else steps)
-        return np.nan_to_num(np.where(values > self.threshold, extrapolated, counted))
+        return np.fmax(np.where(values > self.threshold, extrapolated, counted), 0.0)
 
     def share_below(self, values: Floats) -> Floats:
         """The share of normal traffic that is less strange, in [0, 1)."""

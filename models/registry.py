@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 ARTEFACT, CURVE = "scorer", "training_curve.png"
 DIGEST_TAG = "content_sha256"
 CONNECT_TIMEOUT_S = 5
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 
 
 class RegistryUnavailable(Exception):  # noqa: N818  the state is the fact

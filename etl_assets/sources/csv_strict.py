@@ -5,6 +5,7 @@ It only says yes where nothing is in doubt; what to do with a file that it refus
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,8 +16,10 @@ from pyarrow import csv
 
 from etl_assets.sources.csv_grammar import Grammar
 from etl_assets.sources.decoding import CR, LF, Text
+from etl_assets.sources.layout import DeliveryRejected
 
 BLOCK_BYTES = 1 << 20
+MAX_BLOCK_BYTES = (1 << 31) - 1
 
 
 class Line(IntEnum):
@@ -52,17 +55,25 @@ def strict(text: Text, grammar: Grammar, width: int, header_lines: int) -> Split
 
 
 def split_records(good: memoryview, grammar: Grammar, width: int, lines: np.ndarray, starts: np.ndarray) -> pa.Table:
-    """Fields of records that are known to be good. Blocks are longer than any record, so that none straddles two."""
+    """Fields of records that are known to be good, as the grammar has them.
+
+    The splitter drops the line feed of a quoted CR LF that two blocks share: quoted line ends want one block.
+    Without them, blocks are longer than any record, so that none straddles two.
+    """
     names = [str(position) for position in range(width)]
     if not np.any(lines == Line.RECORD):
         return pa.schema([pa.field(name, pa.string()) for name in names]).empty_table()
+    has_quoted_line_ends = bool(np.any(lines == Line.CONTINUATION))
+    block_bytes = len(good) + 2 if has_quoted_line_ends else max(BLOCK_BYTES, 2 * _longest(lines, starts))
+    if block_bytes > MAX_BLOCK_BYTES:
+        raise DeliveryRejected("quoted line ends in more than 2 GiB cannot be read; ask for smaller files")
     return csv.read_csv(
-        pa.py_buffer(good),
-        csv.ReadOptions(column_names=names, block_size=max(BLOCK_BYTES, 2 * _longest(lines, starts))),
+        pa.py_buffer(_framed(good)),
+        csv.ReadOptions(column_names=names, block_size=block_bytes),
         csv.ParseOptions(
             delimiter=grammar.separator.decode(),
             quote_char=grammar.quote.decode(),
-            newlines_in_values=bool(np.any(lines == Line.CONTINUATION)),
+            newlines_in_values=has_quoted_line_ends,
         ),
         csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -71,6 +82,18 @@ def split_records(good: memoryview, grammar: Grammar, width: int, lines: np.ndar
             quoted_strings_can_be_null=False,
         ),
     )
+
+
+def _framed(good: memoryview) -> memoryview | bytes:
+    """The records between line ends where the splitter needs them.
+
+    It drops a byte order mark at the start, which here is part of a value, and takes an empty last field
+    without a line end after it for a quoted one.
+    """
+    has_mark, is_ended = bytes(good[:3]) == codecs.BOM_UTF8, good[-1] in (LF, CR)
+    if not has_mark and is_ended:
+        return good
+    return b"".join([b"\n" * has_mark, good, b"\n" * (not is_ended)])
 
 
 def _undoubted_lines(text: Text, grammar: Grammar, width: int, header_lines: int) -> np.ndarray | None:

@@ -83,7 +83,7 @@ def fates(keys: Integers, days: Integers, contents: Callable[[Integers], Integer
         return found
     keys, days = keys[rows], days[rows]
     window_start, window_end = _windows(keys, days, horizon_days)
-    run_start, next_run = _runs(keys, contents(rows))
+    run_start, next_run = _runs(contents(rows))
     positions = np.arange(len(rows))
     first = np.maximum(run_start, window_start)
     is_duplicate = first < positions
@@ -107,8 +107,9 @@ def _windows(keys: Integers, days: Integers, horizon_days: int) -> tuple[Integer
     return np.searchsorted(line, line - horizon_days, "left"), np.searchsorted(line, line + horizon_days, "right")
 
 
-def _runs(keys: Integers, contents: Integers) -> tuple[Integers, Integers]:
-    is_start = (np.diff(keys, prepend=-1) != 0) | (np.diff(contents, prepend=-1) != 0)
+def _runs(contents: Integers) -> tuple[Integers, Integers]:
+    """Where the run of equal contents round each row starts and where the next one does; windows keep keys apart."""
+    is_start = np.diff(contents, prepend=-1) != 0
     starts = np.flatnonzero(is_start)
     run = np.cumsum(is_start) - 1
-    return starts[run], np.append(starts[1:], len(keys))[run]
+    return starts[run], np.append(starts[1:], len(contents))[run]

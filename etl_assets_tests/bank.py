@@ -1,0 +1,89 @@
+"""One small institution on real parts: files that a test writes, the whole graph, a real PostgreSQL and MLflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+
+from etl_assets.backfill import LayerRun, Request, backfill
+from etl_assets.institution import definitions_of
+from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres_statements import qualified
+from etl_assets.resources import ModelRegistry
+
+HEADER = "id;card;shop;at;amount\n"
+
+
+@dataclass
+class Platform:
+    """The graph of one institution, its delivery folder and its tables."""
+
+    spec: InstitutionSpec
+    warehouse: PostgresWarehouse
+    registry: ModelRegistry
+    instance: dg.DagsterInstance
+    last_runs: list[LayerRun] = field(default_factory=list)
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        resources = {
+            "warehouse": self.warehouse,
+            "warehouse_io": PostgresIOManager(url=self.warehouse.url),
+            "registry": self.registry,
+        }
+        executor = dg.Definitions(resources=resources, executor=dg.in_process_executor)
+        return dg.Definitions.merge(definitions_of(self.spec), executor)
+
+    def deliver(self, day: date, content: str | bytes, suffix: str = "", hour: int = 2) -> Path:
+        """A file for `day` arrives at `hour` of the next morning."""
+        path = self.spec.folder / f"transactions_{day:%Y%m%d}{suffix}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC) + timedelta(days=1)
+        os.utime(path, (at.timestamp(), at.timestamp()))
+        return path
+
+    def run(self, first: date, last: date | None = None) -> list[LayerRun]:
+        """The backfill of these days; its runs, layer by layer."""
+        request = Request(self.spec.institution, first, last or first)
+        self.last_runs = list(backfill(self.definitions, self.instance, request, lambda _: None))
+        return self.last_runs
+
+    def errors(self) -> str:
+        """What the last runs failed on."""
+        return "\n".join(run.error for run in self.last_runs if run.error)
+
+    def table(self, name: str, columns: Sequence[str] = ("*",), order: str = "1") -> list[dict[str, object]]:
+        """The rows of a table of the institution."""
+        at = qualified(self.spec.institution, name)
+        return self.warehouse.fetch(f"SELECT {', '.join(columns)} FROM {at} ORDER BY {order}").to_pylist()
+
+    def arrow(self, name: str, columns: Sequence[str], order: str) -> pa.Table:
+        """The same as one Arrow table, for exact comparison."""
+        at = qualified(self.spec.institution, name)
+        return self.warehouse.fetch(f"SELECT {', '.join(columns)} FROM {at} ORDER BY {order}")
+
+    def failed_checks(self, asset: str) -> set[tuple[str, str | None]]:
+        """Names and partitions of the checks of an asset whose last evaluation failed."""
+        key = dg.AssetKey([self.spec.institution, asset])
+        graph = self.definitions.resolve_asset_graph()
+        names = [k for k in graph.asset_check_keys if k.asset_key == key]
+        return {found for name in names for found in self._failed(name)}
+
+    def _failed(self, key: dg.AssetCheckKey) -> Iterator[tuple[str, str | None]]:
+        records = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1000)
+        latest = {record.partition: record for record in reversed(records) if record.status.value != "PLANNED"}
+        yield from ((key.name, p) for p, record in latest.items() if record.status.value == "FAILED")
+
+
+def line(number: int, day: date, *, amount: str = "-12,50", hour: int = 10, card: str = "c1", shop: str = "s1") -> str:
+    """One good row of the test institution's file."""
+    return f"{number};{card};{shop};{day:%d.%m.%Y} {hour:02}:00:{number % 60:02};{amount}\n"
