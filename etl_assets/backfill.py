@@ -5,7 +5,7 @@ One run cannot mix daily and weekly partitions, and scores need the versions tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -15,6 +15,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 LAYERS = ("daily", "weekly", "scores")
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 OnStep = Callable[[str], None]
 
 
@@ -29,6 +30,20 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A run to be: a layer's job over an unbroken range of its partitions."""
+
+    job: dg.JobDefinition
+    layer: str
+    first: str
+    last: str
+
+    @property
+    def steps(self) -> int:
+        return len(self.job.nodes)
+
+
+@dataclass(frozen=True)
 class LayerRun:
     """One run of one layer, and what made it fail if it did."""
 
@@ -40,33 +55,37 @@ class LayerRun:
     error: str | None
 
 
-def backfill(
-    definitions: dg.Definitions, instance: DagsterInstance, request: Request, on_step: OnStep
-) -> Iterator[LayerRun]:
-    """Each layer of the range has run; a failed one is told, and the next runs for the days that were published."""
+def planned(definitions: dg.Definitions, instance: DagsterInstance, request: Request) -> list[Planned]:
+    """The runs that the request needs, in order.
+
+    Above a layer that runs, every later layer runs for the whole range, missing or not: a new model makes the
+    old scores of its weeks stale.
+    """
+    plan: list[Planned] = []
     for layer in LAYERS:
         job = definitions.resolve_job_def(f"{request.institution}__{layer}")
-        for span in spans(job, instance, request):
-            yield _run(job.with_hooks({_told(on_step)}), instance, layer, span)
+        done = _materialised(job, instance) if request.only_missing and not plan else frozenset[str]()
+        plan += [Planned(job, layer, *span) for span in spans(_keys(job, request), done)]
+    return plan
 
 
-def steps(definitions: dg.Definitions, instance: DagsterInstance, request: Request) -> int:
-    """How many steps the backfill will take."""
-    jobs = [definitions.resolve_job_def(f"{request.institution}__{layer}") for layer in LAYERS]
-    return sum(len(job.nodes) * len(spans(job, instance, request)) for job in jobs)
+def backfill(plan: Sequence[Planned], instance: DagsterInstance, on_step: OnStep) -> Iterator[LayerRun]:
+    """Each run of the plan has ended; a failed one is told, and the next goes on with the days that were published."""
+    for run in plan:
+        yield _run(run, instance, on_step)
 
 
-def spans(job: dg.JobDefinition, instance: DagsterInstance, request: Request) -> list[tuple[str, str]]:
-    """First and last partition of each unbroken range that the layer has to run."""
-    first = request.first
-    partitions = job.partitions_def
+def spans(keys: Sequence[str], done: Collection[str]) -> list[tuple[str, str]]:
+    """First and last key of each unbroken range of `keys` that is not done."""
+    ranges = [list(group) for is_missing, group in groupby(keys, key=lambda key: key not in done) if is_missing]
+    return [(group[0], group[-1]) for group in ranges]
+
+
+def _keys(job: dg.JobDefinition, request: Request) -> list[str]:
+    first, partitions = request.first, job.partitions_def
     if isinstance(partitions, dg.WeeklyPartitionsDefinition):
         first -= timedelta(days=first.weekday())
-    keys = [key for key in partitions.get_partition_keys() if first.isoformat() <= key <= request.last.isoformat()]
-    done = _materialised(job, instance) if request.only_missing else frozenset[str]()
-    runs = groupby(keys, key=lambda key: key not in done)
-    ranges = [list(group) for is_missing, group in runs if is_missing]
-    return [(group[0], group[-1]) for group in ranges]
+    return [key for key in partitions.get_partition_keys() if first.isoformat() <= key <= request.last.isoformat()]
 
 
 def _materialised(job: dg.JobDefinition, instance: DagsterInstance) -> frozenset[str]:
@@ -74,11 +93,13 @@ def _materialised(job: dg.JobDefinition, instance: DagsterInstance) -> frozenset
     return frozenset.intersection(*(frozenset(instance.get_materialized_partitions(key)) for key in keys))
 
 
-def _run(job: dg.JobDefinition, instance: DagsterInstance, layer: str, span: tuple[str, str]) -> LayerRun:
-    tags = {"dagster/asset_partition_range_start": span[0], "dagster/asset_partition_range_end": span[1]}
-    result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
-    institution = job.name.removesuffix(f"__{layer}")
-    return LayerRun(institution, layer, *span, result.run_id, None if result.success else _error(result))
+def _run(run: Planned, instance: DagsterInstance, on_step: OnStep) -> LayerRun:
+    tags = {"dagster/asset_partition_range_start": run.first, "dagster/asset_partition_range_end": run.last}
+    job = run.job.with_hooks({_told(on_step)})
+    result = job.execute_in_process(run_config=QUIET, instance=instance, tags=tags, raise_on_error=False)
+    error = None if result.success else _error(result)
+    institution = job.name.removesuffix(f"__{run.layer}")
+    return LayerRun(institution, run.layer, run.first, run.last, result.run_id, error)
 
 
 def _error(result: dg.ExecuteInProcessResult) -> str:

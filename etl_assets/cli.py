@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from etl_assets.io_managers.postgres import PostgresWarehouse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]
 
 
@@ -59,7 +60,7 @@ def backfill(
     only_missing: Annotated[bool, typer.Option(help="Leave alone the partitions that are materialised.")] = False,
 ) -> None:
     """Run FIRST .. LAST of one institution: one run per partitioning, raw to scored."""
-    from etl_assets.backfill import Request
+    from etl_assets.backfill import Request, planned
     from etl_assets.backfill import backfill as run_backfill
     from etl_assets.definitions import build_definitions
 
@@ -67,7 +68,8 @@ def backfill(
     request = Request(institution, first.date(), last.date(), only_missing)
     runs = []
     with _instance() as instance, console.status("Starting ...") as status:
-        for run in run_backfill(build_definitions(), instance, request, lambda step: status.update(f"done: {step}")):
+        plan = planned(build_definitions(), instance, request)
+        for run in run_backfill(plan, instance, lambda step: status.update(f"done: {step}")):
             runs.append(run)
             outcome = "[red]failed[/red]" if run.error else "ok"
             console.print(f"{run.layer:<7} {run.first} .. {run.last}  {outcome}  run {run.run_id}")
@@ -116,6 +118,7 @@ def clean() -> None:
 
 def main() -> None:
     """The program's entry: a mistake in the configuration or an unreachable server is a message, not a traceback."""
+    warnings.filterwarnings("ignore", ".*is currently in (beta|preview)")  # D4 needs them; users can do nothing
     from etl_assets.io_managers.errors import Permanent, Unavailable
 
     try:

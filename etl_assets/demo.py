@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from etl_assets import report
-from etl_assets.backfill import LayerRun, Request, backfill, steps
+from etl_assets.backfill import LayerRun, Request, backfill, planned
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
@@ -62,12 +62,13 @@ def _backfill_all(console: Console, instance: DagsterInstance, specs: list[Insti
         Request(spec.institution, spec.start_date, spec.start_date + timedelta(days=DAYS - 1), only_missing=True)
         for spec in specs
     ]
+    plans = [planned(definitions, instance, request) for request in requests]
     runs: list[LayerRun] = []
     with Progress(*PROGRESS, console=console) as progress:
-        task = progress.add_task("Backfill", total=sum(steps(definitions, instance, request) for request in requests))
-        for request in requests:
+        task = progress.add_task("Backfill", total=sum(run.steps for plan in plans for run in plan))
+        for request, plan in zip(requests, plans, strict=True):
             progress.update(task, description=f"Backfill of {request.institution}")
-            runs += backfill(definitions, instance, request, lambda _: progress.advance(task))
+            runs += backfill(plan, instance, lambda _: progress.advance(task))
         progress.update(task, description="Backfill")
     return [run for run in runs if run.error]
 
@@ -87,7 +88,7 @@ def _result(warehouse: PostgresWarehouse, spec: InstitutionSpec, deliveries: Pat
 
 
 def _marked(ranked: pl.DataFrame, frauds: pl.DataFrame, spec: InstitutionSpec) -> pl.Series:
-    """Whether each ranked row is a fraud of the simulator; without an id, a row of the same account, time and amount."""
+    """Whether each row is a fraud of the simulator; without an id, one of the same account, time and amount."""
     by = [name for name in ("account_id", "transaction_id") if name in ranked.columns and getattr(spec.columns, name)]
     event_at = pl.col("event_at").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     rows = ranked.select(*by, event_at, pl.col("amount").cast(pl.Float64).round(2))
@@ -99,9 +100,8 @@ def _marked(ranked: pl.DataFrame, frauds: pl.DataFrame, spec: InstitutionSpec) -
 
 
 def _show(console: Console, results: list[Result]) -> None:
-    table = Table(
-        "institution", *report.COUNTS, "model", f"precision@{TOP}", "frauds", title="Every row is accounted for"
-    )
+    headings = ("institution", "read", "published", "invalid", "duplicate", "superseded", "control")
+    table = Table(*headings, "model", f"precision@{TOP}", "frauds", title="Every row is accounted for")
     for r in results:
         counts = [f"{r.account[name]:,}" for name in report.COUNTS]
         table.add_row(r.spec.institution, *counts, r.version, f"{r.precision_at_top:.2f}", str(r.frauds))

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
-from etl_assets.backfill import LayerRun, Request, backfill
+from etl_assets.backfill import LayerRun, Request, backfill, planned
 from etl_assets.institution import definitions_of
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
@@ -54,7 +54,8 @@ class Platform:
     def run(self, first: date, last: date | None = None) -> list[LayerRun]:
         """The backfill of these days; its runs, layer by layer."""
         request = Request(self.spec.institution, first, last or first)
-        self.last_runs = list(backfill(self.definitions, self.instance, request, lambda _: None))
+        plan = planned(self.definitions, self.instance, request)
+        self.last_runs = list(backfill(plan, self.instance, lambda _: None))
         return self.last_runs
 
     def errors(self) -> str:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from raw_rows import DAY, cleaned, delivery, only_row, reasons
-from specs import minimal_spec
+from etl_assets_tests.raw_rows import DAY, cleaned, delivery, only_row, reasons
+from etl_assets_tests.specs import minimal_spec
 
 from etl_assets.tables import QUARANTINED, cleaned_table
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_rows import DAY, cleaned, delivery
-from specs import minimal_spec
+from etl_assets_tests.raw_rows import DAY, cleaned, delivery
+from etl_assets_tests.specs import minimal_spec
 
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.transforms.cleaning import Verdict, clean

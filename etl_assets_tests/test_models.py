@@ -93,9 +93,9 @@ def test_a_value_on_the_harmless_side_is_no_reason_for_an_alert(scorer: Scorer) 
     small = rows.copy()
     small[:, PLACE["spend"]] /= 1_000
     small[:, PLACE["spend_to_mean_30d"]] /= 1_000
-    scores = scorer.score(small)
-    in_amount = np.isin(scores.reasons.feature[:, 0], [PLACE["spend"], PLACE["spend_to_mean_30d"]])
-    assert not in_amount.any()
+    small[:, PLACE["seconds_since_last"]] *= 1_000
+    changed = [PLACE[name] for name in ("spend", "spend_to_mean_30d", "seconds_since_last")]
+    assert not np.isin(scorer.score(small).reasons.feature[:, 0], changed).any()
 
 
 def test_a_feature_does_not_explain_itself(scorer: Scorer) -> None:

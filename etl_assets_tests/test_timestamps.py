@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_rows import only_row, reasons
-from specs import minimal_spec
+from etl_assets_tests.raw_rows import only_row, reasons
+from etl_assets_tests.specs import minimal_spec
 
 from etl_assets.transforms.timestamps import Moments, layouts, moments
 from etl_assets.transforms.zones import instants

@@ -69,9 +69,15 @@ def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, mon
     figures = report(
         trained.scorer, matrix(later, tenant.features), labels(later), alert_share=tenant.spec.alert_budget.share
     )
-    name, week = f"{tenant.spec.institution}.autoencoder", {"week": monday.isoformat()}
-    curves = {"training_loss": trained.loss_curve, "held_out_loss": trained.held_out_curve}
-    registered = registry.open().register(name, trained.scorer, figures, trained.params, curves, week)
+    registered = registry.open().register(
+        f"{tenant.spec.institution}.autoencoder",
+        trained.scorer,
+        figures,
+        trained.params,
+        trained.loss_curve,
+        {"week": monday.isoformat()},
+        trained.held_out_curve,
+    )
     decision = {
         "outcome": "promoted",
         "reason": f"trained on {learnt.num_rows} rows, measured on the {later.num_rows} of the week after them",

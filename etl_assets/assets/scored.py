@@ -76,7 +76,10 @@ def _scored_day(tenant: Tenant, featured: pa.Table, judges: Judges, day: date) -
 
 
 def _described(rows: pa.Table, tenant: Tenant) -> dict[str, Any]:
-    flagged = pc.sum(rows["is_flagged"]).as_py() or 0
-    versions = sorted(set(rows["model_version"].to_pylist()))
-    histogram = score_histogram(rows["score"].to_numpy(), 1 - tenant.spec.alert_budget.share)
-    return {"flagged": flagged, "model_versions": ", ".join(versions) or "none", "score_histogram": histogram}
+    if rows.num_rows == 0:
+        return {"flagged": 0}
+    return {
+        "flagged": pc.sum(rows["is_flagged"]).as_py(),
+        "model_version": rows["model_version"][0].as_py(),
+        "score_histogram": score_histogram(rows["score"].to_numpy(), 1 - tenant.spec.alert_budget.share),
+    }
