@@ -14,7 +14,8 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance
 
-LAYERS = ("daily", "weekly", "scores")
+from etl_assets.institution import LAYERS
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 OnStep = Callable[[str], None]
 
@@ -108,13 +109,11 @@ def _error(result: dg.ExecuteInProcessResult) -> str:
 
 
 def _in_words(failure: Any) -> str:
-    """The failure's own description, or the message of the innermost cause; never a traceback."""
+    """The failure's own description, or the message of what the step raised; never a traceback."""
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error else "unknown"
+    raised = failure.error.cause or failure.error
+    return raised.message.strip()
 
 
 def _told(on_step: OnStep) -> dg.HookDefinition:

@@ -5,6 +5,8 @@ Composition only; per-tenant code has no place here or anywhere.
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from etl_assets.assets.autoencoder import autoencoder
@@ -18,6 +20,17 @@ from etl_assets.checks import every_partition_was_published, promises_kept
 from etl_assets.institution_spec import InstitutionSpec
 
 REFUSING = ("raw_transactions", "cleaned_transactions")
+LAYERS = {
+    "daily": (
+        "raw_transactions",
+        "cleaned_transactions",
+        "quarantined_transactions",
+        "row_account",
+        "featured_transactions",
+    ),
+    "weekly": ("autoencoder",),
+    "scores": ("scored_transactions",),
+}
 
 
 class Institution(InstitutionSpec, dg.Component, dg.Resolvable):
@@ -47,27 +60,12 @@ def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
     )
 
 
-def jobs_of(tenant: Tenant) -> list[dg.UnresolvedAssetJobDefinition]:
+def jobs_of(tenant: Tenant) -> list[Any]:
     """One job per partitioning, in the order in which a backfill runs them."""
-    layers = {
-        "daily": (
-            [
-                "raw_transactions",
-                "cleaned_transactions",
-                "quarantined_transactions",
-                "row_account",
-                "featured_transactions",
-            ],
-            tenant.days,
-        ),
-        "weekly": (["autoencoder"], tenant.weeks),
-        "scores": (["scored_transactions"], tenant.days),
-    }
     return [
         dg.define_asset_job(
-            f"{tenant.spec.institution}__{name}",
+            f"{tenant.spec.institution}__{layer}",
             selection=dg.AssetSelection.assets(*(tenant.key(asset) for asset in assets)),
-            partitions_def=partitions,
         )
-        for name, (assets, partitions) in layers.items()
+        for layer, assets in LAYERS.items()
     ]

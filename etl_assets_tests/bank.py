@@ -85,6 +85,8 @@ class Platform:
         yield from ((key.name, p) for p, record in latest.items() if record.status.value == "FAILED")
 
 
-def line(number: int, day: date, *, amount: str = "-12,50", hour: int = 10, card: str = "c1", shop: str = "s1") -> str:
-    """One good row of the test institution's file."""
-    return f"{number};{card};{shop};{day:%d.%m.%Y} {hour:02}:00:{number % 60:02};{amount}\n"
+def line(number: int, day: date, **fields: str) -> str:
+    """One good row of the test institution's file; `fields` are its columns by name, `hour` of the day included."""
+    values = {"id": str(number), "card": "c1", "shop": "s1", "hour": "10", "amount": "-12,50"} | fields
+    at = f"{day:%d.%m.%Y} {int(values['hour']):02}:{number // 60 % 60:02}:{number % 60:02}"
+    return ";".join((values["id"], values["card"], values["shop"], at, values["amount"])) + "\n"

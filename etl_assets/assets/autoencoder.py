@@ -53,7 +53,7 @@ def autoencoder(tenant: Tenant) -> dg.AssetsDefinition:
     ) -> None:
         for monday in days_of(context):
             outcome = _train_week(tenant, registry, featured, monday)
-            Ledger(warehouse, spec.institution).decide(monday, outcome.decision, context.run_id)
+            Ledger(warehouse, spec.institution).decide(monday, outcome.decision, context.run.run_id)
             context.add_asset_metadata(outcome.metadata, partition_key=monday.isoformat())
 
     return train_weeks

@@ -1,30 +1,25 @@
-"""What scores a business date: the version that the promotion log put in force, or z-scores before the first.
+"""What scores a business date: the version that the promotion log put in force, or z-scores before the first one.
 
 Each version is loaded once per run. A range and its days one by one meet the same judge.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 
 import pyarrow as pa
 
-from etl_assets.assets.matrices import matrix
 from etl_assets.assets.tenant import Tenant
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import Target
-from etl_assets.io_managers.slices import daily_slice
 from etl_assets.ledger import Ledger, in_force
 from etl_assets.resources import ModelRegistry
-from etl_assets.tables import featured_table
 from models.baselines import ZScores
 from models.calibration import Floats
 from models.scorer import Scorer
 from models.scoring import Scores
 
 COLD_START = "cold_start"
-COLD_START_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -55,10 +50,14 @@ class Judges:
         """The versions that the run has needed so far."""
         return {}
 
-    def on(self, day: date, rows: pa.Table) -> Judge:
-        """What scores `day`. Its own `rows` stand in for a history that is too short to be normal."""
+    def on(self, day: date, values: Floats) -> Judge:
+        """What scores `day`, whose rows are `values`.
+
+        At cold start a day is compared with itself: in the first weeks every window still fills up, and next to
+        the days before, all of today's traffic would look strange.
+        """
         if (found := in_force(self.promotions, day)) is None:
-            baseline = ZScores.fit(matrix(self._before(day, rows), self.tenant.features), self.tenant.features)
+            baseline = ZScores.fit(values, self.tenant.features)
             return Judge(COLD_START, None, baseline.score, baseline.score)
         version, run_id = found
         if version not in self.loaded:
@@ -66,10 +65,3 @@ class Judges:
             self.loaded[version] = self.registry.open().load(name, version, self.tenant.features)
         scorer = self.loaded[version]
         return Judge(version, run_id, scorer.score, scorer.zscores.score)
-
-    def _before(self, day: date, rows: pa.Table) -> pa.Table:
-        spec = self.tenant.spec
-        target = Target(spec.institution, featured_table(spec))
-        days = [day - timedelta(days=n) for n in range(1, COLD_START_DAYS + 1)]
-        earlier = self.warehouse.read_slice(target, daily_slice("business_date", days))
-        return earlier if earlier.num_rows >= spec.model.min_rows else rows

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-SIZE_INCHES = (6.0, 2.8)
+SIZE_INCHES, DPI = (7.0, 3.2), 60
 
 
 def loss_curve(training: Sequence[float], held_out: Sequence[float]) -> dg.MarkdownMetadataValue:
@@ -34,8 +34,8 @@ def score_histogram(scores: np.ndarray, threshold: float) -> dg.MarkdownMetadata
 
 
 def _axes(x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=SIZE_INCHES)
+    axes = figure.subplots(gridspec_kw={"left": 0.12, "right": 0.98, "bottom": 0.18, "top": 0.95})
     axes.set(xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
@@ -43,5 +43,5 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
 
 def _markdown(title: str, figure: Figure) -> dg.MarkdownMetadataValue:
     png = BytesIO()
-    figure.savefig(png, format="png", dpi=80)
+    figure.savefig(png, format="png", dpi=DPI)
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})")

@@ -38,7 +38,7 @@ def raw_transactions(tenant: Tenant) -> dg.AssetsDefinition:
         days = days_of(context)
         deliveries = _delivered(spec, days)
         reads, tables = _read_all(deliveries, spec, table)
-        Ledger(warehouse, spec.institution).record(reads, context.run_id)
+        Ledger(warehouse, spec.institution).record(reads, context.run.run_id)
         refused = {r.business_date.isoformat(): r.problem for r in reads if r.problem is not None}
         tables.append(_kept(warehouse, spec, table, days, {d.delivery_id for d in deliveries}))
         rows = pa.concat_tables(tables)

@@ -58,7 +58,8 @@ def _scored_day(tenant: Tenant, featured: pa.Table, judges: Judges, day: date) -
     rows = featured.filter(pc.equal(featured["business_date"], day))
     if rows.num_rows == 0:
         return table.empty()
-    judge, values = judges.on(day, rows), matrix(rows, tenant.features)
+    values = matrix(rows, tenant.features)
+    judge = judges.on(day, values)
     scores = judge.score(values)
     threshold = 1 - tenant.spec.alert_budget.share
     columns = {
