@@ -15,7 +15,11 @@ Need = Literal["account", "counterparty", "time_of_day"]
 
 @dataclass(frozen=True)
 class Feature:
-    """One model input. `risk` says which side of normal is suspicious; `needs` what a source must deliver for it."""
+    """One model input. `risk` says which side of normal is suspicious; `needs` what a source must deliver for it.
+
+    `grows_over_s` is the width of the window that a count or sum fills up: shortly after an institution's
+    first day it is smaller than it will ever be again.
+    """
 
     name: str
     group: str
@@ -23,6 +27,7 @@ class Feature:
     unit: str
     description: str
     needs: frozenset[Need] = frozenset()
+    grows_over_s: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ def _windowed(entity: Need) -> tuple[Feature, ...]:
             unit,
             f"{meaning} of the {entity} in the {window.name} before.",
             window.needs | {entity},
+            window.seconds if statistic in {"count", "sum"} else None,
         )
         for window in WINDOWS
         for statistic, (group, unit, meaning) in STATISTICS.items()

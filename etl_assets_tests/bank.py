@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 
 from etl_assets.backfill import LayerRun, Request, backfill, planned
-from etl_assets.institution import definitions_of
+from etl_assets.institution import LAYERS, definitions_of
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
@@ -51,10 +51,10 @@ class Platform:
         os.utime(path, (at.timestamp(), at.timestamp()))
         return path
 
-    def run(self, first: date, last: date | None = None) -> list[LayerRun]:
+    def run(self, first: date, last: date | None = None, *, layers: Sequence[str] = tuple(LAYERS)) -> list[LayerRun]:
         """The backfill of these days; its runs, layer by layer."""
         request = Request(self.spec.institution, first, last or first)
-        plan = planned(self.definitions, self.instance, request)
+        plan = [run for run in planned(self.definitions, self.instance, request) if run.layer in layers]
         self.last_runs = list(backfill(plan, self.instance, lambda _: None))
         return self.last_runs
 
@@ -67,10 +67,10 @@ class Platform:
         at = qualified(self.spec.institution, name)
         return self.warehouse.fetch(f"SELECT {', '.join(columns)} FROM {at} ORDER BY {order}").to_pylist()
 
-    def arrow(self, name: str, columns: Sequence[str], order: str) -> pa.Table:
-        """The same as one Arrow table, for exact comparison."""
+    def arrow(self, name: str, order: str) -> pa.Table:
+        """All rows of a table as Arrow, for exact comparison; delivery ids differ with the folder."""
         at = qualified(self.spec.institution, name)
-        return self.warehouse.fetch(f"SELECT {', '.join(columns)} FROM {at} ORDER BY {order}")
+        return self.warehouse.fetch(f"SELECT * FROM {at} ORDER BY {order}")
 
     def failed_checks(self, asset: str) -> set[tuple[str, str | None]]:
         """Names and partitions of the checks of an asset whose last evaluation failed."""
@@ -79,10 +79,18 @@ class Platform:
         names = [k for k in graph.asset_check_keys if k.asset_key == key]
         return {found for name in names for found in self._failed(name)}
 
+    def evaluated_checks(self) -> dict[str, set[str | None]]:
+        """Every check of the institution with the partitions that have a verdict."""
+        keys = self.definitions.resolve_asset_graph().asset_check_keys
+        return {f"{key.asset_key.path[-1]}.{key.name}": {p for p, _ in self._verdicts(key)} for key in keys}
+
     def _failed(self, key: dg.AssetCheckKey) -> Iterator[tuple[str, str | None]]:
+        yield from ((key.name, partition) for partition, status in self._verdicts(key) if status == "FAILED")
+
+    def _verdicts(self, key: dg.AssetCheckKey) -> list[tuple[str | None, str]]:
         records = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1000)
         latest = {record.partition: record for record in reversed(records) if record.status.value != "PLANNED"}
-        yield from ((key.name, p) for p, record in latest.items() if record.status.value == "FAILED")
+        return [(partition, record.status.value) for partition, record in latest.items()]
 
 
 def line(number: int, day: date, **fields: str) -> str:

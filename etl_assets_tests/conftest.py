@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,19 @@ from etl_assets.resources import ModelRegistry
 from etl_assets_tests.bank import Platform
 from etl_assets_tests.specs import minimal_spec
 
+BANK = {
+    "start_date": "2026-03-02",
+    "deliveries": {"csv": {"separator": ";"}},
+    "columns": {
+        "transaction_id": {"source": "id"},
+        "account_id": {"source": "card"},
+        "counterparty_id": {"source": "shop"},
+        "event_at": {"source": "at", "formats": ["%d.%m.%Y %H:%M:%S"]},
+        "amount": {"source": "amount", "decimal_mark": ","},
+    },
+    "model": {"training_weeks": 4, "min_rows": 100},
+    "batch_rules": {"max_quarantined_share": 0.05},
+}
 # Data of tests may be lost with the machine; waiting for the disk is not what they test.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -28,14 +42,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgr
     embedded_postgres.destroy(state)
 
 
-@pytest.fixture
-def database(server: embedded_postgres.Server) -> Iterator[str]:
-    """The URL of an empty database that nobody else uses."""
+@contextmanager
+def empty_database(server: embedded_postgres.Server) -> Iterator[str]:
+    """The URL of a database that nobody else uses, until the block ends."""
     name = f"test_{uuid4().hex[:12]}"
     embedded_postgres.databases(server.url("postgres"), [name])
     yield server.url(name)
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(server: embedded_postgres.Server) -> Iterator[str]:
+    with empty_database(server) as url:
+        yield url
 
 
 @pytest.fixture
@@ -60,22 +80,17 @@ def registry(server: embedded_postgres.Server, tmp_path_factory: pytest.TempPath
     return ModelRegistry(tracking_uri=url, artifact_root=str(tmp_path_factory.mktemp("artefacts")))
 
 
-@pytest.fixture
-def platform(warehouse: PostgresWarehouse, registry: ModelRegistry, tmp_path: Path) -> Iterator[Platform]:
+@contextmanager
+def fresh_platform(request: pytest.FixtureRequest, folder: Path, **overrides: object) -> Iterator[Platform]:
     """A bank that delivers `id;card;shop;at;amount` by day, with a name of its own in the registry."""
-    spec = minimal_spec(
-        institution=f"bank_{uuid4().hex[:8]}",
-        start_date="2026-03-02",
-        time_zone="Europe/Berlin",
-        deliveries={"folder": str(tmp_path / "deliveries"), "csv": {"separator": ";"}},
-        columns={
-            "transaction_id": {"source": "id"},
-            "account_id": {"source": "card"},
-            "counterparty_id": {"source": "shop"},
-            "event_at": {"source": "at", "formats": ["%d.%m.%Y %H:%M:%S"]},
-            "amount": {"source": "amount", "decimal_mark": ","},
-        },
-        model={"training_weeks": 4, "min_rows": 100},
-    )
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Platform(spec, warehouse, registry, instance)
+    spec = minimal_spec(**{**BANK, "institution": f"bank_{uuid4().hex[:8]}", **overrides})
+    spec = spec.model_copy(update={"deliveries": spec.deliveries.model_copy(update={"folder": str(folder)})})
+    registry = request.getfixturevalue("registry")
+    with empty_database(request.getfixturevalue("server")) as url, dg.DagsterInstance.ephemeral() as instance:
+        yield Platform(spec, PostgresWarehouse(url=url), registry, instance)
+
+
+@pytest.fixture
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
+    with fresh_platform(request, tmp_path / "deliveries") as platform:
+        yield platform

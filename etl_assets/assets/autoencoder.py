@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.assets.matrices import labels, matrix
+from etl_assets.assets.matrices import labels
 from etl_assets.assets.pictures import loss_curve
 from etl_assets.assets.tenant import Tenant, days_of
 from etl_assets.institution_spec import InstitutionSpec
@@ -65,10 +65,8 @@ def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, mon
         needed = tenant.spec.model.min_rows
         reason = f"{learnt.num_rows} rows to learn from where {needed} are needed; what was in force stays"
         return Outcome({"outcome": "refused", "reason": reason}, {"outcome": "refused", "reason": reason})
-    trained = train(matrix(learnt, tenant.features), tenant.features, seed=SEED)
-    figures = report(
-        trained.scorer, matrix(later, tenant.features), labels(later), alert_share=tenant.spec.alert_budget.share
-    )
+    trained = train(tenant.inputs(learnt), tenant.features, seed=SEED)
+    figures = report(trained.scorer, tenant.inputs(later), labels(later), alert_share=tenant.spec.alert_budget.share)
     registered = registry.open().register(
         f"{tenant.spec.institution}.autoencoder",
         trained.scorer,

@@ -4,18 +4,38 @@ The order of the columns is the order of the features; nothing else knows it.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_assets.feature_groups import Feature
+from models.calibration import Floats
+
+DAY_S = 86_400
 
 
-def matrix(rows: pa.Table, features: Sequence[Feature]) -> np.ndarray:
-    """float64 of shape (rows, features); a value that the row does not have is NaN."""
-    columns = [pc.fill_null(rows[f.name], float("nan")).to_numpy() for f in features]
+def matrix(rows: pa.Table, features: Sequence[Feature], started_on: date) -> Floats:
+    """float64 of shape (rows, features); a value that the row does not have is NaN.
+
+    While the institution's history is shorter than a window, counts and sums over it are scaled up to the
+    whole window: a model of the second week would otherwise take the third for an outbreak.
+    """
+    age_s = _seconds_since(rows["event_at"], started_on)
+    columns = [_scaled(pc.fill_null(rows[f.name], float("nan")).to_numpy(), f, age_s) for f in features]
     return np.column_stack(columns) if columns else np.empty((rows.num_rows, 0))
+
+
+def _scaled(values: Floats, feature: Feature, age_s: Floats) -> Floats:
+    if feature.grows_over_s is None:
+        return values
+    return values * feature.grows_over_s / np.clip(age_s, min(DAY_S, feature.grows_over_s), feature.grows_over_s)
+
+
+def _seconds_since(event_at: pa.ChunkedArray, started_on: date) -> Floats:
+    start = np.datetime64(started_on, "us").astype(np.int64)
+    return np.asarray((event_at.cast(pa.int64()).to_numpy() - start) / 1_000_000, dtype=np.float64)
 
 
 def labels(rows: pa.Table) -> np.ndarray | None:

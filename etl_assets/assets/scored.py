@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_assets.assets.judges import Judges
-from etl_assets.assets.matrices import matrix
 from etl_assets.assets.pictures import score_histogram
 from etl_assets.assets.tenant import Tenant, days_of, never_published, without
 from etl_assets.io_managers.postgres import PostgresWarehouse
@@ -58,7 +57,7 @@ def _scored_day(tenant: Tenant, featured: pa.Table, judges: Judges, day: date) -
     rows = featured.filter(pc.equal(featured["business_date"], day))
     if rows.num_rows == 0:
         return table.empty()
-    values = matrix(rows, tenant.features)
+    values = tenant.inputs(rows)
     judge = judges.on(day, values)
     scores = judge.score(values)
     threshold = 1 - tenant.spec.alert_budget.share

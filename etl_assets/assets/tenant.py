@@ -13,12 +13,14 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_assets.assets.matrices import matrix
 from etl_assets.contracts import Table
 from etl_assets.feature_groups import Feature, supported
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import table_metadata
 from etl_assets.tables import available_inputs
+from models.calibration import Floats
 
 FEATURE_WINDOW_DAYS = 30
 IO_MANAGER = "warehouse_io"
@@ -47,6 +49,10 @@ class Tenant:
     def features(self) -> tuple[Feature, ...]:
         """The model's inputs that this source can support."""
         return supported(available_inputs(self.spec))
+
+    def inputs(self, rows: pa.Table) -> Floats:
+        """The featured rows as the model takes them, one column per feature in order."""
+        return matrix(rows, self.features, self.spec.start_date)
 
     def key(self, name: str) -> dg.AssetKey:
         return dg.AssetKey([self.spec.institution, name])

@@ -1,0 +1,130 @@
+"""Where a tenant's files are, what their names say and how their text is written: the delivery half of a spec.
+
+Opening folders and files belongs to `sources/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from string import Template
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from etl_assets.institution_columns import Pattern, Strict, Title
+from etl_assets.institution_file import SpecRefused
+
+GROUP = "(?P<business_date>"
+
+
+class FolderUnset(SpecRefused):
+    """The delivery folder depends on an environment variable that is not set."""
+
+
+class Csv(Strict):
+    """The dialect of the institution's text files."""
+
+    separator: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    max_field_bytes: int = Field(default=65_536, gt=0)
+
+    @field_validator("separator", "quote")
+    @classmethod
+    def can_stand_between_fields(cls, value: str) -> str:
+        if not value.isascii() or value in "\r\n\0":
+            raise ValueError("expected one ASCII character that is no line end")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def known_encoding(cls, value: str) -> str:
+        try:
+            b"".decode(value)
+        except LookupError as error:
+            raise ValueError("Python knows no such text encoding; expected one such as utf-8 or cp1252") from error
+        return value
+
+    @model_validator(mode="after")
+    def characters_differ(self) -> Csv:
+        if self.separator == self.quote:
+            raise ValueError(f"separator and quote are both {self.quote!r}; expected two characters")
+        return self
+
+
+class Deliveries(Strict):
+    """Where the files are and how a file name says which business date it is for."""
+
+    folder: Title
+    file_name: str
+    business_date_format: Pattern = "%Y%m%d"
+    format: Literal["csv", "parquet"] = "csv"
+    csv: Csv = Csv()
+
+    @field_validator("folder")
+    @classmethod
+    def has_readable_variables(cls, value: str) -> str:
+        if not Template(value).is_valid():
+            raise ValueError("expected environment variables as in ${ETL_DELIVERIES}/bank, and $$ for a dollar sign")
+        return value
+
+    @field_validator("file_name")
+    @classmethod
+    def names_the_business_date(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"expected a regular expression: {error}") from error
+        if "business_date" not in groups:
+            raise ValueError("expected a group (?P<business_date>...) in the pattern")
+        return value
+
+    @property
+    def path(self) -> Path:
+        """The folder with its environment variables resolved.
+
+        When it is used, not when the spec is loaded: definitions load on machines that never see a delivery. An
+        unset variable left as text would be a folder of its own, and an empty one a folder at the root.
+
+        Raises: FolderUnset, naming the variables.
+        """
+        folder = Template(self.folder)
+        if unset := [name for name in folder.get_identifiers() if not os.environ.get(name)]:
+            raise FolderUnset(
+                f"deliveries.folder is {self.folder!r} and {', '.join(unset)} is not set in the environment; "
+                "set it to the folder of the deliveries, or write the folder into the spec"
+            )
+        return Path(folder.substitute(os.environ))
+
+    def business_date(self, file_name: str) -> date | None:
+        """The date in `file_name`, or None where the name is not one of this institution's deliveries."""
+        found = re.fullmatch(self.file_name, file_name)
+        return None if found is None else self._day(found["business_date"])
+
+    def can_name_a_day_of_the_year_from(self, first: date) -> bool:
+        """Whether the group in `file_name` fits what `business_date_format` writes, as far as that can be told.
+
+        Where it does not, every file is passed over and the bank seems to deliver nothing.
+        """
+        group = self._group()
+        days = (first + timedelta(days=n) for n in range(366))
+        return group is None or any(group.fullmatch(day.strftime(self.business_date_format)) for day in days)
+
+    def _group(self) -> re.Pattern[str] | None:
+        """The group on its own: up to the first bracket with which it is an expression."""
+        start = self.file_name.index(GROUP) + len(GROUP)
+        for end in (found.start() for found in re.finditer(r"\)", self.file_name) if found.start() >= start):
+            try:
+                return re.compile(self.file_name[start:end])
+            except re.error:
+                continue
+        return None
+
+    def _day(self, text: str) -> date | None:
+        try:
+            return datetime.strptime(text, self.business_date_format).date()  # noqa: DTZ007
+        except ValueError:
+            return None
