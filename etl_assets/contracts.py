@@ -6,7 +6,7 @@ Generic: not a word of transactions and no database driver. What tables the plat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -43,10 +43,15 @@ class Table:
     def __post_init__(self) -> None:
         """Refuse a table that cannot exist, where it is written down rather than where it is first used."""
         names = [column.name for column in self.columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        unknown = [n for n in (*self.key, self.partition_column or names[0]) if n not in names]
-        if twice or unknown:
-            raise ContractBroken(f"table {self.name}: columns named twice {twice}, unknown key columns {unknown}")
+        asked = (*self.key, self.partition_column) if self.partition_column else self.key
+        self._refuse(
+            {
+                "columns named twice": _twice(names),
+                "key columns named twice": _twice(self.key),
+                "unknown key columns": [name for name in asked if name not in names],
+                "no columns in": [] if names else [self.name],
+            }
+        )
 
     @cached_property
     def required(self) -> frozenset[str]:
@@ -66,10 +71,17 @@ class Table:
         """`rows` by name, in this table's order and exact types.
 
         By name, because a reordered column of the same type would otherwise be stored as its neighbour.
-        Raises ContractBroken for a missing or unknown column, a cast that would lose something, a null in a
+        Raises ContractBroken for a missing, unknown or repeated column, a cast that is not exact, a null in a
         required column or a repeated key.
         """
-        self._refuse_other_columns(rows.column_names)
+        found, wanted = rows.column_names, self.schema.names
+        self._refuse(
+            {
+                "missing columns": [name for name in wanted if name not in found],
+                "unknown columns": [name for name in found if name not in wanted],
+                "repeated columns": _twice(found),
+            }
+        )
         arrays = [self._cast(rows, column) for column in self.columns]
         table = pa.table(arrays, names=self.schema.names)
         if problems := list(self.violations(table)):
@@ -84,15 +96,13 @@ class Table:
         if self.key and (repeated := repeated_keys(rows, self.key)):
             yield f"key ({', '.join(self.key)}) is not unique: {repeated} rows repeat another"
 
-    def _refuse_other_columns(self, names: list[str]) -> None:
-        missing = [name for name in self.schema.names if name not in names]
-        unknown = [name for name in names if name not in self.schema.names]
-        if missing or unknown:
-            raise ContractBroken(f"table {self.name}: missing columns {missing}, unknown columns {unknown}")
+    def _refuse(self, problems: Mapping[str, Sequence[str]]) -> None:
+        if said := [f"{problem} {list(names)}" for problem, names in problems.items() if names]:
+            raise ContractBroken(f"table {self.name}: " + ", ".join(said))
 
     def _cast(self, rows: pa.Table, column: Column) -> pa.ChunkedArray:
         try:
-            return rows[column.name].cast(column.type, safe=True)
+            return exactly(rows[column.name], column.type)
         except pa.ArrowException as error:
             found = rows[column.name].type
             raise ContractBroken(
@@ -121,20 +131,77 @@ class Table:
     def dictionary(self) -> str:
         """The data dictionary of this table as Markdown."""
         head = f"### {self.name}\n\n{self.description}\n\n| column | type | unit | meaning |\n|---|---|---|---|\n"
-        return head + "\n".join(
-            f"| `{c.name}`{' (key)' if c.name in self.key else ''} | {c.type}"
-            f"{', required' if c.name in self.required else ''} | {c.unit or ''} | {c.description} |"
+        cells = (
+            (
+                f"`{c.name}`{' (key)' if c.name in self.key else ''}",
+                f"{c.type}{', required' if c.name in self.required else ''}",
+                c.unit or "",
+                c.description,
+            )
             for c in self.columns
         )
+        return head + "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in cells)
+
+
+def exactly(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """The values as `kind`, each the same as before.
+
+    Arrow's own safe cast is not: it rounds floats to decimals, drops a timestamp's time of day, reads 012 as 12,
+    takes every number but 0 for true and a clock without a zone for UTC.
+
+    Raises: pyarrow.ArrowException where one would change or would have to be guessed.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    cast = _cast(values, kind)
+    if values.type == kind or values.null_count == len(values):
+        return cast
+    are_temporal = pa.types.is_temporal(values.type) and pa.types.is_temporal(kind)
+    if are_temporal and _is_instant(values.type) != _is_instant(kind):
+        raise pa.ArrowInvalid("which instant a clock shows depends on its zone")
+    if not _comparable(_cast(cast, values.type)).equals(_comparable(values)):
+        raise pa.ArrowInvalid("cast back, the values are others")
+    return cast
+
+
+def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """From decimals to floats by way of text: Arrow multiplies 3 by 0.0001, which is not the float nearest 0.0003."""
+    by_text = pa.types.is_decimal(values.type) and pa.types.is_floating(kind)
+    return (values.cast(pa.string()) if by_text else values).cast(kind)
+
+
+def _is_instant(kind: pa.DataType) -> bool:
+    return pa.types.is_timestamp(kind) and kind.tz is not None
+
+
+def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """With null for NaN, which is not equal to itself."""
+    is_float = pa.types.is_floating(values.type)
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values) if is_float else values
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its cell of a Markdown table."""
+    return text.replace("\n", " ").replace("|", r"\|")
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def arrow_type(text: str) -> pa.DataType:
-    """The type that Arrow prints as `text`; Arrow itself reads back only the simple ones."""
-    if decimal := re.fullmatch(r"decimal128\((\d+), (\d+)\)", text):
-        return pa.decimal128(int(decimal[1]), int(decimal[2]))
+    """The type that Arrow prints as `text`; Arrow itself reads back only the simple ones.
+
+    Raises: ContractBroken for a nested type, which no table of ours has.
+    """
+    if decimal := re.fullmatch(r"(decimal(?:32|64|128|256))\((\d+), (-?\d+)\)", text):
+        return getattr(pa, decimal[1])(int(decimal[2]), int(decimal[3]))
     if zoned := re.fullmatch(r"timestamp\[(s|ms|us|ns), tz=(.+)\]", text):
         return pa.timestamp(zoned[1], zoned[2])
-    return pa.type_for_alias(text)
+    try:
+        return pa.type_for_alias(text)
+    except ValueError as error:
+        raise ContractBroken(f"no column of a table can have Arrow's type {text}") from error
 
 
 def quoted(identifier: str) -> str:

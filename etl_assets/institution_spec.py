@@ -6,152 +6,63 @@ judged belongs to `transforms/`; which tables follow from a spec belongs to `tab
 
 from __future__ import annotations
 
-import os
+import difflib
 import re
-from datetime import date, datetime
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-CANONICAL_TEXT = (
-    "transaction_id",
-    "account_id",
-    "counterparty_id",
-    "reverses_id",
-    "direction",
-    "channel",
-    "category",
-    "country",
-    "description",
+from etl_assets.institution_columns import (
+    CANONICAL_TEXT,
+    Amount,
+    Columns,
+    Currency,
+    Day,
+    Instant,
+    Name,
+    Source,
+    Strict,
+    has_time_of_day,
 )
+from etl_assets.institution_deliveries import Csv, Deliveries, FolderUnset
+from etl_assets.institution_file import Place, SpecRefused, in_words, refused, yaml_content
+
+__all__ = [
+    "CANONICAL_TEXT",
+    "AlertBudget",
+    "Amount",
+    "BatchRules",
+    "Columns",
+    "Csv",
+    "Currency",
+    "Day",
+    "Deliveries",
+    "FolderUnset",
+    "Instant",
+    "InstitutionSpec",
+    "Labels",
+    "Model",
+    "Name",
+    "RowRule",
+    "Source",
+    "SpecRefused",
+    "Strict",
+    "load_spec",
+]
+DERIVED = frozenset({"business_date", "event_at_is_ambiguous", "is_fraud"})
+
+zones = cache(available_timezones)
 
 
-class SpecRefused(ValueError):  # noqa: N818  the refusal is the fact
-    """A tenant's YAML cannot be used; the message names the file, the field and what was expected."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(Strict):
-    """Which source column holds a value. `aliases` are the spellings that the header has had over the years."""
-
-    source: str = Field(min_length=1)
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        return (self.source, *self.aliases)
-
-
-class Instant(Source):
-    """A point in time; `formats` are strptime patterns, tried in order. Without an offset: the institution's zone."""
-
-    formats: tuple[str, ...] = ("%Y-%m-%d %H:%M:%S",)
-
-
-class Day(Source):
-    formats: tuple[str, ...] = ("%Y-%m-%d",)
-
-
-class Amount(Source):
-    """Money. `sign` says what a positive number in the file means for the account."""
-
-    decimal_mark: Literal[".", ","] = "."
-    thousands_mark: Literal["", ".", ",", " ", "'"] = ""
-    sign: Literal["negative_leaves", "positive_leaves"] = "negative_leaves"
-
-    @model_validator(mode="after")
-    def marks_differ(self) -> Amount:
-        if self.decimal_mark == self.thousands_mark:
-            raise ValueError("decimal_mark and thousands_mark must differ")
-        return self
-
-
-class Currency(Strict):
-    """One currency for every row (`fixed`), or the column that names it (`source`)."""
-
-    fixed: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
-    source: str | None = None
-    aliases: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def exactly_one(self) -> Currency:
-        if (self.fixed is None) == (self.source is None):
-            raise ValueError("expected exactly one of `fixed: EUR` or `source: COLUMN`")
-        return self
-
-
-class Columns(Strict):
-    """Canonical column -> source column. Only `event_at` and `amount` are mandatory."""
-
-    event_at: Instant
-    amount: Amount
-    currency: Currency
-    transaction_id: Source | None = None
-    account_id: Source | None = None
-    counterparty_id: Source | None = None
-    booked_on: Day | None = None
-    reverses_id: Source | None = None
-    direction: Source | None = None
-    channel: Source | None = None
-    category: Source | None = None
-    country: Source | None = None
-    description: Source | None = None
-
-
-class Csv(Strict):
-    """The dialect of the institution's text files."""
-
-    separator: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', min_length=1, max_length=1)
-    encoding: str = "utf-8"
-    max_field_bytes: int = Field(default=65_536, gt=0)
-
-    @field_validator("encoding")
-    @classmethod
-    def known_encoding(cls, value: str) -> str:
-        try:
-            b"".decode(value)
-        except LookupError as error:
-            raise ValueError(f"Python knows no encoding {value!r}; expected one such as utf-8 or cp1252") from error
-        return value
-
-
-class Deliveries(Strict):
-    """Where the files are and how a file name says which business date it is for."""
-
-    folder: str
-    file_name: str
-    business_date_format: str = "%Y%m%d"
-    format: Literal["csv", "parquet"] = "csv"
-    csv: Csv = Csv()
-
-    @field_validator("file_name")
-    @classmethod
-    def names_the_business_date(cls, value: str) -> str:
-        try:
-            groups = re.compile(value).groupindex
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        if "business_date" not in groups:
-            raise ValueError("expected a group (?P<business_date>...) in the pattern")
-        return value
-
-    def business_date(self, file_name: str) -> date | None:
-        """The date in `file_name`, or None where the name is not one of this institution's deliveries."""
-        found = re.fullmatch(self.file_name, file_name)
-        if found is None:
-            return None
-        try:
-            return datetime.strptime(found["business_date"], self.business_date_format).date()  # noqa: DTZ007
-        except ValueError:
-            return None
+def _is_reachable(owner: str) -> str:
+    if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+        raise ValueError("expected an e-mail address or team:NAME")
+    return owner
 
 
 class RowRule(Strict):
@@ -163,14 +74,23 @@ class RowRule(Strict):
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None
-    allowed: tuple[str, ...] | None = None
+    allowed: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    @field_validator("pattern")
+    @classmethod
+    def is_a_regular_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"expected a regular expression: {error}") from error
+        return value
 
     @model_validator(mode="after")
     def says_something(self) -> RowRule:
         if not self.required and all(v is None for v in (self.minimum, self.maximum, self.pattern, self.allowed)):
-            raise ValueError("expected at least one of required, minimum, maximum, pattern, allowed")
-        if self.pattern is not None:
-            re.compile(self.pattern)
+            raise ValueError("expected at least one of required: true, minimum, maximum, pattern, allowed")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no value can be between")
         return self
 
 
@@ -181,12 +101,10 @@ class BatchRules(Strict):
     min_records: int = Field(default=0, ge=0)
 
 
-class Labels(Strict):
+class Labels(Source):
     """The delivered column that says which rows were confirmed as fraud, and how late that was known."""
 
-    source: str
-    aliases: tuple[str, ...] = ()
-    fraud_values: tuple[str, ...] = ("1", "true")
+    fraud_values: tuple[str, ...] = Field(default=("1", "true"), min_length=1)
     known_after_days: int = Field(default=7, ge=0)
 
 
@@ -202,6 +120,7 @@ class Model(Strict):
 
     training_weeks: int = Field(default=4, ge=1, le=53)
     min_rows: int = Field(default=1_000, ge=100)
+    min_days: int = Field(default=14, ge=1)
 
 
 class InstitutionSpec(Strict):
@@ -209,7 +128,7 @@ class InstitutionSpec(Strict):
 
     institution: Name
     description: str
-    owners: tuple[str, ...] = Field(min_length=1)
+    owners: tuple[Annotated[str, AfterValidator(_is_reachable)], ...] = Field(min_length=1)
     start_date: date
     time_zone: str
     deliveries: Deliveries
@@ -228,37 +147,66 @@ class InstitutionSpec(Strict):
     @field_validator("time_zone")
     @classmethod
     def known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; expected one such as Europe/Berlin")
-        return value
-
-    @field_validator("owners")
-    @classmethod
-    def owners_are_reachable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for owner in value:
-            if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
-                raise ValueError(f"{owner!r} is no owner; expected an e-mail address or team:NAME")
+        if value not in zones():
+            near = difflib.get_close_matches(value, zones(), n=1) or ["Europe/Berlin"]
+            raise ValueError(f"expected an IANA time zone such as {near[0]}")
         return value
 
     @model_validator(mode="after")
-    def columns_exist(self) -> InstitutionSpec:
-        mapped = {name for name in Columns.model_fields if getattr(self.columns, name) is not None}
-        for field, names in (("key", self.key), ("row_rules", tuple(rule.column for rule in self.row_rules))):
-            if unknown := [name for name in names if name not in mapped | set(self.pass_through)]:
-                raise ValueError(f"{field} names {unknown}; expected canonical columns that `columns` maps")
-        if taken := sorted(set(self.pass_through) & set(Columns.model_fields)):
-            raise ValueError(f"pass_through names {taken}, which are canonical; map them under `columns`")
-        spelled = [s for spellings in self.declared.values() for s in spellings]
-        if twice := sorted({s for s in spelled if spelled.count(s) > 1}):
-            raise ValueError(f"source columns {twice} are named twice")
+    def parts_agree(self) -> InstitutionSpec:
+        refused(type(self).__name__, (*self._wrong_names(), *self._shared_sources(), *self._unreadable_times()))
         return self
+
+    def _wrong_names(self) -> Iterator[tuple[Place, str, object]]:
+        known = [*self.columns.mapped, *self.pass_through]
+        asked: list[tuple[Place, str]] = [(("key", i), name) for i, name in enumerate(self.key)]
+        asked += [(("row_rules", i, "column"), rule.column) for i, rule in enumerate(self.row_rules)]
+        for place, name in asked:
+            if name not in known:
+                yield (
+                    place,
+                    f"expected a canonical column that `columns` maps: {', '.join(known)}; found {name!r}",
+                    name,
+                )
+        lists = {"key": self.key, "row_rules": [rule.name for rule in self.row_rules]}
+        for field, names in lists.items():
+            for i, name in enumerate(names):
+                if name in names[:i]:
+                    yield (field, i), f"expected each name once; found {name!r} again", name
+        for i, name in enumerate(self.pass_through):
+            if name in DERIVED | set(Columns.model_fields):
+                yield ("pass_through", i), f"{name!r} is a column of the platform; map its source in `columns`", name
+
+    def _shared_sources(self) -> Iterator[tuple[Place, str, object]]:
+        first: dict[str, str] = {}
+        for place, spellings in self._spellings():
+            for spelling in spellings:
+                if spelling in first:
+                    yield place, f"expected a source of its own; {spelling!r} is read by {first[spelling]}", spelling
+                first.setdefault(spelling, ".".join(map(str, place)))
+
+    def _unreadable_times(self) -> Iterator[tuple[Place, str, object]]:
+        formats = self.columns.event_at.formats
+        if self.event_precision == "second" and not any(has_time_of_day(pattern) for pattern in formats):
+            yield ("event_precision",), f"expected `day`: {formats} have no time of day", self.event_precision
+        if not self.deliveries.can_name_a_day_of_the_year_from(self.start_date):
+            example = self.start_date.strftime(self.deliveries.business_date_format)
+            why = f"its group business_date takes nothing that business_date_format writes, such as {example!r}"
+            yield ("deliveries", "file_name"), f"no file could be a delivery: {why}", self.deliveries.file_name
+
+    def _spellings(self) -> Iterator[tuple[Place, tuple[str, ...]]]:
+        for name, column in self.columns.mapped.items():
+            if column.source is not None:
+                yield ("columns", name), (column.source, *column.aliases)
+        if self.labels is not None:
+            yield ("labels",), self.labels.spellings
+        for i, name in enumerate(self.pass_through):
+            yield ("pass_through", i), (name,)
 
     @property
     def declared(self) -> dict[str, tuple[str, ...]]:
         """Source column -> every spelling of it, in the order in which raw tables have them."""
-        mapped = [getattr(self.columns, name) for name in Columns.model_fields]
-        sources = [s for s in (*mapped, self.labels) if s is not None and s.source is not None]
-        return {s.source: (s.source, *s.aliases) for s in sources} | {name: (name,) for name in self.pass_through}
+        return {spellings[0]: spellings for _, spellings in self._spellings()}
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -267,27 +215,17 @@ class InstitutionSpec(Strict):
 
     @property
     def folder(self) -> Path:
-        """The delivery folder with environment variables resolved, such as ${ETL_DELIVERIES}."""
-        return Path(os.path.expandvars(self.deliveries.folder))
+        """The delivery folder with environment variables resolved. Raises: FolderUnset where one is not set."""
+        return self.deliveries.path
 
 
 def load_spec(path: Path) -> InstitutionSpec:
     """The institution that `path` describes.
 
-    Raises: SpecRefused, naming file, field and what was expected, for each mistake at once.
+    Raises: SpecRefused, naming file, field, what was found and what was expected, for several mistakes at once.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise SpecRefused(f"{path}: not a readable YAML file: {error}") from error
+    content = yaml_content(path)
     try:
         return InstitutionSpec.model_validate(content)
     except ValidationError as error:
-        raise SpecRefused(f"{path}:\n" + "\n".join(_mistakes(error))) from None
-
-
-def _mistakes(error: ValidationError) -> list[str]:
-    return [
-        f"  {'.'.join(str(part) for part in mistake['loc']) or 'the whole file'}: {mistake['msg']}"
-        for mistake in error.errors(include_url=False)
-    ]
+        raise SpecRefused("\n  ".join([f"{path}:", *in_words(error, InstitutionSpec)])) from None

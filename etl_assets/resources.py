@@ -18,7 +18,7 @@ from models.registry import Registry
 class ModelRegistry(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The MLflow registry of all institutions' models."""
 
-    tracking_uri: str = Field(description="postgresql+psycopg2://... or the URL of an MLflow server")
+    tracking_uri: str = Field(description="the registry's database, postgresql+psycopg2://...")
     artifact_root: str = Field(description="folder under which model artefacts are kept")
 
     def __repr__(self) -> str:

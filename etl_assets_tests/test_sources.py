@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from etl_assets.institution_spec import Csv
+from etl_assets.sources.csv_grammar import Grammar
 from etl_assets.sources.csv_reading import read_csv
 from etl_assets.sources.layout import DeliveryRejected, Reading
 from etl_assets.sources.reading import read_delivery
@@ -190,7 +192,7 @@ def test_a_file_without_a_usable_header_is_rejected_as_a_whole(tmp_path: Path, c
 @pytest.mark.parametrize("special", [{"separator": "§"}, {"separator": '"'}, {"quote": "\n"}])
 def test_a_dialect_that_cannot_tell_fields_apart_is_refused(special: dict[str, str]) -> None:
     with pytest.raises(DeliveryRejected, match=r"deliveries\.csv\.separator"):
-        read(b"", **special)
+        Grammar.of(Csv.model_construct(**special))
 
 
 def test_a_record_longer_than_a_block_is_read_whole() -> None:

@@ -23,6 +23,7 @@ class MaskedAutoencoder(nn.Module):
     A plain autoencoder copies an anomaly through its bottleneck when inputs are correlated, and its squared
     error counts easy and hard inputs alike. Here a group is judged while it is hidden, so that no feature
     explains itself or is explained by another view of the same sum, and each error is in expected errors.
+    What is proportional (spend to mean spend) goes past the bottleneck: it is hidden already, and learnt sooner.
     """
 
     members: Tensor
@@ -41,11 +42,14 @@ class MaskedAutoencoder(nn.Module):
             nn.SiLU(),
             nn.Linear(HIDDEN, 2 * width),
         )
+        self.proportional = nn.Linear(2 * width, 2 * width)
+        nn.init.zeros_(self.proportional.weight)
 
     def forward(self, values: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log scale of every input; where `seen` is false the value has no influence."""
         shown = torch.where(seen, values.clamp(-FURTHEST_SEEN, FURTHEST_SEEN), 0.0)
-        mean, log_scale = self.layers(torch.cat([shown, seen.to(values.dtype)], dim=1)).chunk(2, dim=1)
+        both = torch.cat([shown, seen.to(values.dtype)], dim=1)
+        mean, log_scale = (self.layers(both) + self.proportional(both)).chunk(2, dim=1)
         return mean, log_scale.clamp(SURELY, VAGUELY)
 
     def loss(self, values: Tensor, present: Tensor, generator: torch.Generator) -> Tensor:

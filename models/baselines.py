@@ -31,7 +31,7 @@ class ZScores:
         """The z-scores for which `matrix` is normal. Any number of rows will do: this is what a cold start has."""
         rows = checked(matrix, inputs)
         scaling = Scaling.fit(rows)
-        judge = Judge.fit(one_sided(scaling.apply(rows), inputs), inputs)
+        judge = Judge.fit(one_sided(scaling.apply(rows), inputs), inputs, votes_for_normal=0)
         return cls(tuple(inputs), scaling, judge)
 
     def rarity(self, scaled: Floats) -> Floats:

@@ -7,7 +7,7 @@ Where a distance comes from (a network, a z-score) belongs to the callers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,19 +102,22 @@ class Judge:
 
     Rarity first, so that one heavy-tailed input cannot shout the others down; the mean in a group, so that
     ten windows of one sum count once; the square over groups, so that one very strange group is enough.
+    `votes_for_normal` join each mean: the mean of one feature is noisier than that of ten, and without them
+    a group of one would fill the top of the list by chance.
     """
 
     groups: tuple[str, ...]
     tails: tuple[Tail, ...]
     total: Tail
+    votes_for_normal: int
 
     @classmethod
-    def fit(cls, distances: Floats, inputs: Sequence[Feature]) -> Judge:
+    def fit(cls, distances: Floats, inputs: Sequence[Feature], votes_for_normal: int) -> Judge:
         """A judge for whom `distances`, NaN where a value was missing, are normal."""
         tails = tuple(Tail.fit(column[np.isfinite(column)]) for column in distances.T)
-        unrated = cls(tuple(feature.group for feature in inputs), tails, Tail.fit(np.zeros(0)))
+        unrated = cls(tuple(feature.group for feature in inputs), tails, Tail.fit(np.zeros(0)), votes_for_normal)
         strangeness = unrated.strangeness(distances, unrated.features(distances))
-        return cls(unrated.groups, tails, Tail.fit(strangeness))
+        return replace(unrated, total=Tail.fit(strangeness))
 
     def features(self, distances: Floats) -> Floats:
         """The rarity of each feature of each row; 0 where it is missing."""
@@ -129,7 +132,7 @@ class Judge:
             for column in [c for c, group in enumerate(self.groups) if group == name]:
                 total += rarity[:, column]
                 seen += np.isfinite(distances[:, column])
-            squares += (total / np.maximum(seen, 1)) ** 2
+            squares += (total / np.maximum(seen + self.votes_for_normal, 1)) ** 2
         return np.asarray(np.sqrt(squares / len(names)))
 
     def rows(self, distances: Floats, rarity: Floats) -> Floats:
@@ -138,11 +141,12 @@ class Judge:
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """What `from_arrays` needs, beside the inputs, to build the same judge."""
-        return {"tails": np.stack([tail.array() for tail in self.tails]), "total": self.total.array()}
+        tails = np.stack([tail.array() for tail in self.tails])
+        return {"tails": tails, "total": self.total.array(), "votes_for_normal": np.array([self.votes_for_normal])}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[np.generic]], inputs: Sequence[Feature]) -> Judge:
         """The judge that `arrays` came from."""
         tails = tuple(Tail.from_array(row) for row in arrays["tails"].astype(np.float64))
         total = Tail.from_array(arrays["total"].astype(np.float64))
-        return cls(tuple(feature.group for feature in inputs), tails, total)
+        return cls(tuple(feature.group for feature in inputs), tails, total, int(arrays["votes_for_normal"][0]))

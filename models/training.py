@@ -24,8 +24,8 @@ from models.scoring import checked, in_blocks
 
 FEWEST_ROWS = 100
 HELD_OUT_SHARE, FEWEST_HELD_OUT = 0.2, 200
-BATCH_ROWS, SMALLEST_BATCH = 2048, 32
-STEPS, FEWEST_EPOCHS = 500, 4
+BATCH_ROWS, SMALLEST_BATCH = 1024, 32
+STEPS, FEWEST_EPOCHS = 800, 4
 LEARNING_RATE = 4e-3
 
 
@@ -126,7 +126,7 @@ def _calibrated(
         return {"surprise": one_sided((scaled - mean) / scale, zscores.inputs)}
 
     surprise = in_blocks(held_out, distances)["surprise"].astype(np.float64)
-    judge = Judge.fit(surprise, zscores.inputs)
+    judge = Judge.fit(surprise, zscores.inputs, votes_for_normal=1)
     undecided = Scorer(zscores.inputs, network, judge, zscores, amount, Tail.fit(np.zeros(0)), seed)
     committee = Tail.fit(together(undecided.votes(held_out)), lightest_shape=SLOWEST_SHAPE)
     return Scorer(zscores.inputs, network, judge, zscores, amount, committee, seed)

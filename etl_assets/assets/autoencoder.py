@@ -61,9 +61,7 @@ def autoencoder(tenant: Tenant) -> dg.AssetsDefinition:
 
 def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, monday: date) -> Outcome:
     learnt, later = split(featured, tenant.spec, monday)
-    if learnt.num_rows < tenant.spec.model.min_rows:
-        needed = tenant.spec.model.min_rows
-        reason = f"{learnt.num_rows} rows to learn from where {needed} are needed; what was in force stays"
+    if (reason := too_little(learnt, tenant.spec)) is not None:
         return Outcome({"outcome": "refused", "reason": reason}, {"outcome": "refused", "reason": reason})
     trained = train(tenant.inputs(learnt), tenant.features, seed=SEED)
     figures = report(trained.scorer, tenant.inputs(later), labels(later), alert_share=tenant.spec.alert_budget.share)
@@ -84,6 +82,17 @@ def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, mon
     }
     curve = loss_curve(trained.loss_curve, trained.held_out_curve)
     return Outcome(decision, {**decision, **trained.params, **figures, "training_curve": curve})
+
+
+def too_little(learnt: pa.Table, spec: InstitutionSpec) -> str | None:
+    """Why the rows are too few to learn from, or None: few days teach that the third weekday is an outbreak."""
+    days = pc.count_distinct(learnt["business_date"]).as_py()
+    if learnt.num_rows >= spec.model.min_rows and days >= spec.model.min_days:
+        return None
+    return (
+        f"{learnt.num_rows} rows of {days} days to learn from where {spec.model.min_rows} rows of "
+        f"{spec.model.min_days} days are needed; what was in force stays"
+    )
 
 
 def split(featured: pa.Table, spec: InstitutionSpec, monday: date) -> tuple[pa.Table, pa.Table]:

@@ -69,7 +69,7 @@ def split_records(good: memoryview, grammar: Grammar, width: int, lines: np.ndar
         raise DeliveryRejected("quoted line ends in more than 2 GiB cannot be read; ask for smaller files")
     return csv.read_csv(
         pa.py_buffer(_framed(good)),
-        csv.ReadOptions(column_names=names, block_size=block_bytes),
+        csv.ReadOptions(column_names=names, block_size=block_bytes, use_threads=False),
         csv.ParseOptions(
             delimiter=grammar.separator.decode(),
             quote_char=grammar.quote.decode(),
