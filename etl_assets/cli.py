@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -19,8 +17,6 @@ from etl_assets.embedded_postgres_files import PostgresUnavailable
 from etl_assets.institution_spec import SpecRefused
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
     from etl_assets.backfill import LayerRun
     from etl_assets.io_managers.postgres import PostgresWarehouse
 
@@ -42,8 +38,7 @@ def demo() -> None:
     began = monotonic()
     variables = _prepared()
     console.print(f"PostgreSQL answers ({monotonic() - began:.0f} s)")
-    with _instance() as instance:
-        failed = showcase.run(console, Path(variables["ETL_DELIVERIES"]), _warehouse(), instance)
+    failed = showcase.run(console, Path(variables["ETL_DELIVERIES"]), _warehouse())
     console.print(f"\nDone in {monotonic() - began:.0f} s. What to open next:")
     console.print("  make dev     the same in the Dagster UI, with MLflow beside it")
     console.print('  psql "$(grep ^ETL_WAREHOUSE_URL= .env | cut -d= -f2-)"     the tables', soft_wrap=True)
@@ -60,14 +55,14 @@ def backfill(
     only_missing: Annotated[bool, typer.Option(help="Leave alone the partitions that are materialised.")] = False,
 ) -> None:
     """Run FIRST .. LAST of one institution: one run per partitioning, raw to scored."""
-    from etl_assets.backfill import Request, planned
+    from etl_assets.backfill import Request, opened_instance, planned
     from etl_assets.backfill import backfill as run_backfill
     from etl_assets.definitions import build_definitions
 
     _prepared()
     request = Request(institution, first.date(), last.date(), only_missing)
     runs = []
-    with _instance() as instance, console.status("Starting ...") as status:
+    with opened_instance() as instance, console.status("Starting ...") as status:
         plan = planned(build_definitions(), instance, request)
         for run in run_backfill(plan, instance, lambda step: status.update(f"done: {step}")):
             runs.append(run)
@@ -130,21 +125,19 @@ def main() -> None:
 
 
 def _prepared() -> dict[str, str]:
-    return environment.prepare(environment.state_folder())
+    from etl_assets.resources import ModelRegistry
+
+    variables = environment.prepare(environment.state_folder())
+    ModelRegistry(
+        tracking_uri=variables["ETL_MLFLOW_URL"], artifact_root=variables["ETL_MLFLOW_ARTIFACTS"]
+    ).open().prepare()
+    return variables
 
 
 def _warehouse() -> PostgresWarehouse:
     from etl_assets.io_managers.postgres import PostgresWarehouse
 
     return PostgresWarehouse(url=environment.variable("ETL_WAREHOUSE_URL"))
-
-
-@contextmanager
-def _instance() -> Iterator[DagsterInstance]:
-    from dagster import DagsterInstance
-
-    with DagsterInstance.from_config(".") as instance:
-        yield instance
 
 
 def _exit(failed: list[LayerRun]) -> None:

@@ -10,16 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
-from dagster import DagsterInstance
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from etl_assets import report
-from etl_assets.backfill import LayerRun, Request, backfill, planned
+from etl_assets.backfill import LayerRun, Request, opened_instance, planned
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.side_by_side import run_side_by_side
 from etl_assets.simulator import simulate
 
 PROGRESS = (
@@ -46,31 +46,35 @@ class Result:
     ranked: pl.DataFrame
 
 
-def run(console: Console, deliveries: Path, warehouse: PostgresWarehouse, instance: DagsterInstance) -> list[LayerRun]:
+def run(console: Console, deliveries: Path, warehouse: PostgresWarehouse) -> list[LayerRun]:
     """Every institution's deliveries went through the whole chain and the summary is printed. Returns failed runs."""
     with console.status(f"Writing {DAYS} days of deliveries of three institutions ..."):
         simulate(deliveries, DAYS)
     specs = load_institutions(DEMO_INSTITUTIONS)
-    failed = _backfill_all(console, instance, specs)
+    failed = _backfill_all(console, specs)
     _show(console, [_result(warehouse, spec, deliveries) for spec in specs])
     return failed
 
 
-def _backfill_all(console: Console, instance: DagsterInstance, specs: list[InstitutionSpec]) -> list[LayerRun]:
-    definitions = build_definitions(DEMO_INSTITUTIONS)
+def _backfill_all(console: Console, specs: list[InstitutionSpec]) -> list[LayerRun]:
     requests = [
         Request(spec.institution, spec.start_date, spec.start_date + timedelta(days=DAYS - 1), only_missing=True)
         for spec in specs
     ]
-    plans = [planned(definitions, instance, request) for request in requests]
-    runs: list[LayerRun] = []
+    steps = _steps(requests)
+    if not steps:
+        console.print("Every partition is there already; nothing to run.")
+        return []
     with Progress(*PROGRESS, console=console) as progress:
-        task = progress.add_task("Backfill", total=sum(run.steps for plan in plans for run in plan))
-        for request, plan in zip(requests, plans, strict=True):
-            progress.update(task, description=f"Backfill of {request.institution}")
-            runs += backfill(plan, instance, lambda _: progress.advance(task))
-        progress.update(task, description="Backfill")
+        task = progress.add_task("Backfill", total=steps)
+        runs = run_side_by_side(DEMO_INSTITUTIONS, requests, lambda _: progress.advance(task))
     return [run for run in runs if run.error]
+
+
+def _steps(requests: list[Request]) -> int:
+    definitions = build_definitions(DEMO_INSTITUTIONS)
+    with opened_instance() as instance:
+        return sum(run.steps for request in requests for run in planned(definitions, instance, request))
 
 
 def _result(warehouse: PostgresWarehouse, spec: InstitutionSpec, deliveries: Path) -> Result:

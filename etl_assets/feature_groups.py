@@ -79,7 +79,7 @@ def _recency(entity: Need) -> Feature:
 ACCOUNT: frozenset[Need] = frozenset({"account"})
 CLOCK: frozenset[Need] = frozenset({"time_of_day"})
 FEATURES: tuple[Feature, ...] = (
-    Feature("spend", "amount", "high", "currency", "Amount, positive when money leaves the account."),
+    Feature("spend", "amount", "high", "currency", "What leaves the account; 0 for money that comes in."),
     Feature("spend_to_mean_30d", "amount", "high", "ratio", "Spend over the account's mean spend of 30 days.", ACCOUNT),
     Feature(
         "spend_to_max_30d", "amount", "high", "ratio", "Spend over the account's largest spend of 30 days.", ACCOUNT

@@ -111,7 +111,8 @@ class Currency(Strict):
     @model_validator(mode="after")
     def exactly_one(self) -> Currency:
         if (self.fixed is None) == (self.source is None):
-            raise ValueError("expected exactly one of `fixed: EUR` or `source: COLUMN`")
+            found = f"{self.fixed!r} and {self.source!r}"
+            raise ValueError(f"expected exactly one of `fixed: EUR` or `source: COLUMN`; found {found}")
         if self.source is None and self.aliases:
             raise ValueError("aliases are spellings of a `source`; a fixed currency has none")
         return self

@@ -43,7 +43,7 @@ class Csv(Strict):
     @classmethod
     def known_encoding(cls, value: str) -> str:
         try:
-            b"".decode(value)
+            "a".encode(value)  # nothing at all would be encoded without a look at the name
         except LookupError as error:
             raise ValueError("Python knows no such text encoding; expected one such as utf-8 or cp1252") from error
         return value

@@ -16,6 +16,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 Place = tuple[str | int, ...]
+Contradiction = tuple[Place, str, object]
+PLAIN = {
+    "missing": "expected a value; it is missing",
+    "model_type": "expected fields of its own",
+    "string_pattern_mismatch": "expected text that matches {pattern}",
+    "string_too_short": "expected at least {min_length} character",
+    "string_too_long": "expected at most {max_length} character",
+    "too_short": "expected at least {min_length} item",
+}
 
 
 class SpecRefused(ValueError):  # noqa: N818  the refusal is the fact
@@ -56,8 +65,8 @@ def yaml_content(path: Path) -> dict[str, Any]:
     return content
 
 
-def refused(title: str, contradictions: Iterable[tuple[Place, str, object]]) -> None:
-    """Every contradiction is reported at its own place, and all at once.
+def refused(title: str, contradictions: Iterable[Contradiction]) -> None:
+    """Every contradiction (place, what was expected, what was found) is reported, each at its own place.
 
     Raises: ValidationError where there is one; a plain ValueError would stop at the first, without its place.
     """
@@ -71,17 +80,19 @@ def refused(title: str, contradictions: Iterable[tuple[Place, str, object]]) -> 
 
 def in_words(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """Each mistake as `field.below.it: what was expected; found ...`."""
-    for mistake in error.errors(include_url=False):
+    mistakes = error.errors(include_url=False)
+    above = {mistake["loc"][:-1] for mistake in mistakes}
+    for mistake in mistakes:
+        if mistake["type"] == "too_short" and mistake["loc"] in above:
+            continue  # the list is only short of the items that are refused themselves
         yield f"{'.'.join(map(str, mistake['loc'])) or 'the whole file'}: {_expectation(mistake, model)}"
 
 
 def _expectation(mistake: ErrorDetails, model: type[BaseModel]) -> str:
     found, place = mistake["input"], mistake["loc"]
-    if mistake["type"] == "missing":
-        return "expected a value; it is missing"
     if mistake["type"] == "extra_forbidden":
         return f"unknown field; {_known_fields(str(place[-1]), _model_at(place[:-1], model))}"
-    words = "expected fields of its own" if mistake["type"] == "model_type" else mistake["msg"]
+    words = PLAIN.get(mistake["type"], "").format(**mistake.get("ctx", {})) or mistake["msg"]
     for prefix, plain in (("Value error, ", ""), ("Input should be ", "expected ")):
         words = plain + words.removeprefix(prefix) if words.startswith(prefix) else words
     if isinstance(found, Mapping | BaseModel):

@@ -7,6 +7,7 @@ judged belongs to `transforms/`; which tables follow from a spec belongs to `tab
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -30,7 +31,7 @@ from etl_assets.institution_columns import (
     has_time_of_day,
 )
 from etl_assets.institution_deliveries import Csv, Deliveries, FolderUnset
-from etl_assets.institution_file import Place, SpecRefused, in_words, refused, yaml_content
+from etl_assets.institution_file import Contradiction, Place, SpecRefused, in_words, refused, yaml_content
 
 __all__ = [
     "CANONICAL_TEXT",
@@ -154,45 +155,48 @@ class InstitutionSpec(Strict):
 
     @model_validator(mode="after")
     def parts_agree(self) -> InstitutionSpec:
-        refused(type(self).__name__, (*self._wrong_names(), *self._shared_sources(), *self._unreadable_times()))
+        doubts = (self._unknown_columns(), self._repeated_names(), self._shared_sources(), self._unreadable_times())
+        refused(type(self).__name__, itertools.chain(*doubts))
         return self
 
-    def _wrong_names(self) -> Iterator[tuple[Place, str, object]]:
+    def _unknown_columns(self) -> Iterator[Contradiction]:
         known = [*self.columns.mapped, *self.pass_through]
         asked: list[tuple[Place, str]] = [(("key", i), name) for i, name in enumerate(self.key)]
         asked += [(("row_rules", i, "column"), rule.column) for i, rule in enumerate(self.row_rules)]
         for place, name in asked:
             if name not in known:
-                yield (
-                    place,
-                    f"expected a canonical column that `columns` maps: {', '.join(known)}; found {name!r}",
-                    name,
-                )
-        lists = {"key": self.key, "row_rules": [rule.name for rule in self.row_rules]}
+                yield place, f"expected a column that `columns` maps: {', '.join(known)}", name
+        for i, name in enumerate(self.pass_through):
+            if name in DERIVED | set(Columns.model_fields):
+                yield ("pass_through", i), "the platform has a column of that name; map its source in `columns`", name
+
+    def _repeated_names(self) -> Iterator[Contradiction]:
+        lists = {"key": self.key, "row_rules": tuple(rule.name for rule in self.row_rules)}
         for field, names in lists.items():
             for i, name in enumerate(names):
                 if name in names[:i]:
-                    yield (field, i), f"expected each name once; found {name!r} again", name
-        for i, name in enumerate(self.pass_through):
-            if name in DERIVED | set(Columns.model_fields):
-                yield ("pass_through", i), f"{name!r} is a column of the platform; map its source in `columns`", name
+                    yield (field, i), "expected each name once", name
 
-    def _shared_sources(self) -> Iterator[tuple[Place, str, object]]:
-        first: dict[str, str] = {}
+    def _shared_sources(self) -> Iterator[Contradiction]:
+        readers: dict[str, str] = {}
         for place, spellings in self._spellings():
             for spelling in spellings:
-                if spelling in first:
-                    yield place, f"expected a source of its own; {spelling!r} is read by {first[spelling]}", spelling
-                first.setdefault(spelling, ".".join(map(str, place)))
+                if spelling in readers:
+                    yield place, f"expected a source that {readers[spelling]} does not read", spelling
+                readers.setdefault(spelling, ".".join(map(str, place)))
 
-    def _unreadable_times(self) -> Iterator[tuple[Place, str, object]]:
+    def _unreadable_times(self) -> Iterator[Contradiction]:
         formats = self.columns.event_at.formats
         if self.event_precision == "second" and not any(has_time_of_day(pattern) for pattern in formats):
-            yield ("event_precision",), f"expected `day`: {formats} have no time of day", self.event_precision
+            yield (
+                ("event_precision",),
+                f"expected day: columns.event_at.formats {formats} have no time of day",
+                "second",
+            )
         if not self.deliveries.can_name_a_day_of_the_year_from(self.start_date):
             example = self.start_date.strftime(self.deliveries.business_date_format)
-            why = f"its group business_date takes nothing that business_date_format writes, such as {example!r}"
-            yield ("deliveries", "file_name"), f"no file could be a delivery: {why}", self.deliveries.file_name
+            why = f"expected a group business_date that takes what business_date_format writes, such as {example!r}"
+            yield ("deliveries", "file_name"), why, self.deliveries.file_name
 
     def _spellings(self) -> Iterator[tuple[Place, tuple[str, ...]]]:
         for name, column in self.columns.mapped.items():

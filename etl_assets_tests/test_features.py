@@ -137,6 +137,11 @@ def test_a_range_equals_its_days_bit_for_bit(rows: list[Row]) -> None:
     assert pa.concat_tables(apart).equals(together)
 
 
+def test_money_that_comes_in_is_counted_but_is_no_spend() -> None:
+    found = last_of([row(0, "3000.00"), row(1, "-10.00"), row(2, "-20.00")])
+    assert (found["account_count_1d"], found["account_sum_1d"], found["account_max_1d"]) == (2, 10, 10)
+
+
 def test_events_of_one_second_do_not_see_each_other() -> None:
     first, second = features(table([row(1), row(1)])).rows(named=True)
     assert (first["account_count_1d"], second["account_count_1d"]) == (0, 0)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_assets.institution_spec import Csv
-from etl_assets.sources import csv_reading
+from etl_assets.sources import csv_reading, csv_strict
 from etl_assets.sources.csv_grammar import Grammar
 from etl_assets.sources.csv_reading import read_csv
 from etl_assets.sources.layout import Reading
@@ -137,6 +137,7 @@ def test_a_good_file_needs_no_second_tier_and_comes_out_of_it_the_same(delivery:
     spec = minimal_spec(deliveries={"csv": dialect.csv})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_reading, "isolated", None)
+        patch.setattr(csv_strict, "BLOCK_BYTES", 1)
         strict = read_csv(joined(pieces), spec)
     forensic = read_csv(joined(pieces), spec, is_forensic=True)
     assert strict.rows.equals(forensic.rows)

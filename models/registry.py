@@ -83,6 +83,14 @@ class Registry:
             client.set_terminated(run.info.run_id, "FINISHED")
             return Registered(version, run.info.run_id)
 
+    def prepare(self) -> None:
+        """The registry's tables exist. Two processes that met an empty database would both try to make them.
+
+        Raises: RegistryUnavailable.
+        """
+        with self._client() as client:
+            client.search_experiments(max_results=1)
+
     def load(self, name: str, version: str, inputs: Sequence[Feature]) -> Scorer:
         """The scorer of that version, for columns in the order of `inputs`.
 

@@ -22,7 +22,7 @@ def read_parquet(original: bytes, spec: InstitutionSpec) -> Reading:
     """Every row of the file; a row with a value that a text column cannot hold is damaged, with its JSON as record."""
     try:
         file = pq.ParquetFile(pa.BufferReader(original))
-        names, columns = file.schema_arrow.names, file.read().columns
+        names, columns = file.schema_arrow.names, file.read(use_threads=False).columns
     except (pa.ArrowException, OSError) as error:
         raise DeliveryRejected(f"it is not a complete Parquet file ({error}); ask for the file again") from error
     layout = laid_out(names, spec)

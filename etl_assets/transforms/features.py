@@ -100,10 +100,14 @@ def _calendar(rows: pa.Table, time_zone: str) -> dict[str, Floats]:
 
 
 def _spend(rows: pa.Table) -> Integers:
-    """Minus the amount, in 1/10,000 of the currency unit."""
+    """What leaves the account in 1/10,000 of the currency unit; 0 for money that comes in.
+
+    Signed, one salary would turn the account's sum negative for a month and make every payment after it strange.
+    """
     try:
         units = pc.multiply(rows["amount"].cast(pa.decimal128(28, 4)), pa.scalar(UNITS, pa.decimal128(5, 0)))
-        return -np.asarray(units.cast(pa.decimal128(38, 4)).cast(pa.int64()).to_numpy(), dtype=np.int64)
+        amounts = np.asarray(units.cast(pa.decimal128(38, 4)).cast(pa.int64()).to_numpy(), dtype=np.int64)
+        return np.maximum(-amounts, 0)
     except pa.ArrowInvalid as error:
         raise AmountsTooLarge("an amount does not fit 64 bits in 1/10,000 of its unit; is its scale right?") from error
 
