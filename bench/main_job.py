@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,7 +143,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    warnings.filterwarnings("ignore", ".*is currently in (beta|preview)")
     measured = measure(chosen.data.resolve(), chosen.days)
     show(measured.figures())
     if measured.errors:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -113,7 +112,6 @@ def clean() -> None:
 
 def main() -> None:
     """The program's entry: a mistake in the configuration or an unreachable server is a message, not a traceback."""
-    warnings.filterwarnings("ignore", ".*is currently in (beta|preview)")  # D4 needs them; users can do nothing
     from etl_assets.io_managers.errors import Permanent, Unavailable
 
     try:

@@ -5,7 +5,7 @@ Tables and questions about them; no Dagster assets and no reading of files. D5 o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -53,16 +53,18 @@ class Ledger:
     def record(self, reads: Sequence[Read], run_id: str) -> None:
         """Every delivery that this run read is known, with its state and the number of attempts.
 
-        The same bytes under another name or date are `redelivered`: their rows will turn out to be duplicates.
+        The same bytes under another name or date are `redelivered`: their rows will turn out to be duplicates. Which
+        of two is the first follows from their dates, whatever was read first, so an earlier one restates the later.
         """
-        known = self.warehouse.read_slice(self._at(DELIVERIES), Slice(None, ()), must_exist=False).to_pylist()
-        attempts = {row["_delivery_id"]: row["attempt"] for row in known}
-        first = _first_of_each_content([*known, *(_as_row(read) for read in reads)])
+        whole = self.warehouse.read_slice(self._at(DELIVERIES), Slice(None, ()), must_exist=False)
+        known = {row["_delivery_id"]: row for row in whole.to_pylist()}
         stamp = {"run_id": run_id, "read_at": datetime.now(UTC)}
-        rows = [
-            _as_row(read) | stamp | {"state": _state(read, first), "attempt": attempts.get(read.delivery_id, 0) + 1}
+        seen = {
+            read.delivery_id: _as_row(read) | stamp | {"attempt": known.get(read.delivery_id, {}).get("attempt", 0) + 1}
             for read in reads
-        ]
+        }
+        stated = _stated({**known, **seen}.values())
+        rows = [row for row in stated if row["_delivery_id"] in seen or row != known[row["_delivery_id"]]]
         table = pa.Table.from_pylist(rows, schema=DELIVERIES.schema)
         self.warehouse.append(self._at(DELIVERIES), table, replace_same_key=True)
 
@@ -113,15 +115,17 @@ def row_account(published: pa.Table, quarantined: pa.Table, deliveries: pa.Table
     return pa.Table.from_pylist(rows, schema=ROW_ACCOUNT.schema)
 
 
-def _first_of_each_content(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _stated(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The deliveries with their states. A rejected one is no first: nothing of it was read that could be repeated."""
     ordered = sorted(rows, key=lambda r: (r["business_date"], r["delivered_at"], r["path"]), reverse=True)
-    return {row["content_sha256"]: row["_delivery_id"] for row in ordered}
+    first = {row["content_sha256"]: row["_delivery_id"] for row in ordered if row["problem"] is None}
+    return [row | {"state": _state(row, first)} for row in ordered]
 
 
-def _state(read: Read, first: Mapping[str, str]) -> str:
-    if read.problem is not None:
+def _state(row: Mapping[str, Any], first: Mapping[str, str]) -> str:
+    if row["problem"] is not None:
         return "rejected"
-    return "read" if first[read.content_sha256] == read.delivery_id else "redelivered"
+    return "read" if first[row["content_sha256"]] == row["_delivery_id"] else "redelivered"
 
 
 def _as_row(read: Read) -> dict[str, Any]:

@@ -28,13 +28,17 @@ def run_side_by_side(folder: Path, requests: Sequence[Request], on_step: Callabl
     context = get_context("forkserver")
     context.set_forkserver_preload(["etl_assets.definitions"])
     told: SimpleQueue[str] = context.SimpleQueue()
-    with context.Pool(min(len(requests), os.cpu_count() or 1), _TOLD.set, (told,)) as pool:
+    with context.Pool(min(len(requests), os.cpu_count() or 1), _introduce, (told,)) as pool:
         pending = [pool.apply_async(_run, (folder, request)) for request in requests]
         while not all(result.ready() for result in pending) or not told.empty():
             while not told.empty():
                 on_step(told.get())
             sleep(POLL_S)
         return [run for result in pending for run in result.get()]
+
+
+def _introduce(told: SimpleQueue[str]) -> None:
+    _TOLD.set(told)
 
 
 def _run(folder: Path, request: Request) -> list[LayerRun]:

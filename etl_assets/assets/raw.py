@@ -60,7 +60,7 @@ def _read_all(deliveries: Sequence[Delivery], spec: InstitutionSpec, table: Tabl
         try:
             reading = read_delivery(delivery.path, spec)
         except (DeliveryRejected, OSError) as error:
-            reads.append(_entry(delivery, 0, 0, f"{delivery.path.name}: {error}"))
+            reads.append(_entry(delivery, 0, 0, str(error)))
             continue
         reads.append(_entry(delivery, reading.records_read, reading.control_lines, None))
         tables.append(_with_lineage(reading.rows, delivery, table))
