@@ -42,6 +42,7 @@ class Result:
     account: dict[str, int]
     version: str
     precision_at_top: float
+    baseline_at_top: float
     frauds: int
     ranked: pl.DataFrame
 
@@ -86,6 +87,7 @@ def _result(warehouse: PostgresWarehouse, spec: InstitutionSpec, deliveries: Pat
         report.row_account(warehouse, spec),
         report.latest_version(warehouse, spec),
         float(is_fraud.head(TOP).mean() or 0.0),
+        float(is_fraud.gather(ranked["zscore_score"].arg_sort(descending=True).head(TOP)).mean() or 0.0),
         int(is_fraud.sum()),
         ranked,
     )
@@ -105,10 +107,18 @@ def _marked(ranked: pl.DataFrame, frauds: pl.DataFrame, spec: InstitutionSpec) -
 
 def _show(console: Console, results: list[Result]) -> None:
     headings = ("institution", "read", "published", "invalid", "duplicate", "superseded", "control")
-    table = Table(*headings, "model", f"precision@{TOP}", "frauds", title="Every row is accounted for")
+    title = f"Every row is accounted for; frauds among the {TOP} highest scores, beside those of z-scores"
+    table = Table(*headings, "model", "scorer", "z-scores", "frauds", title=title)
     for r in results:
         counts = [f"{r.account[name]:,}" for name in report.COUNTS]
-        table.add_row(r.spec.institution, *counts, r.version, f"{r.precision_at_top:.2f}", str(r.frauds))
+        table.add_row(
+            r.spec.institution,
+            *counts,
+            r.version,
+            f"{r.precision_at_top:.2f}",
+            f"{r.baseline_at_top:.2f}",
+            str(r.frauds),
+        )
     console.print(table)
     strange = [s for r in results for s in report.strangest(r.ranked, r.spec, TOP)]
     console.print("[bold]The ten strangest transactions, and why[/bold]")

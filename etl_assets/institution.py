@@ -3,8 +3,6 @@
 Composition only; per-tenant code has no place here or anywhere.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg
@@ -33,12 +31,14 @@ LAYERS = {
 }
 
 
-class Institution(InstitutionSpec, dg.Component, dg.Resolvable):
-    """One tenant of the platform. Its attributes are the fields of the tenant's YAML."""
+class Institution(dg.Component, dg.Model, dg.Resolvable):
+    """One tenant of the platform; `spec` holds the fields of the tenant's YAML."""
+
+    spec: dict[str, Any]
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  Dagster's signature
-        """The tenant's part of the graph."""
-        return definitions_of(self)
+        """The tenant's part of the graph. Raises: pydantic.ValidationError for a spec that says nonsense."""
+        return definitions_of(InstitutionSpec.model_validate(self.spec))
 
 
 def definitions_of(spec: InstitutionSpec) -> dg.Definitions:

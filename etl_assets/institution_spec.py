@@ -47,12 +47,12 @@ __all__ = [
     "Instant",
     "InstitutionSpec",
     "Labels",
-    "Model",
     "Name",
     "RowRule",
     "Source",
     "SpecRefused",
     "Strict",
+    "Training",
     "load_spec",
 ]
 DERIVED = frozenset({"business_date", "event_at_is_ambiguous", "is_fraud"})
@@ -116,10 +116,10 @@ class AlertBudget(Strict):
     tolerance: float = Field(default=3.0, ge=1, description="the check fails above share x tolerance")
 
 
-class Model(Strict):
+class Training(Strict):
     """How much history the weekly model learns from, and how little is too little."""
 
-    training_weeks: int = Field(default=4, ge=1, le=53)
+    weeks: int = Field(default=4, ge=1, le=53)
     min_rows: int = Field(default=1_000, ge=100)
     min_days: int = Field(default=14, ge=1)
 
@@ -143,7 +143,7 @@ class InstitutionSpec(Strict):
     pass_through: tuple[Name, ...] = ()
     labels: Labels | None = None
     alert_budget: AlertBudget = AlertBudget()
-    model: Model = Model()
+    training: Training = Training()
 
     @field_validator("time_zone")
     @classmethod

@@ -28,7 +28,7 @@ BANK = {
         "event_at": {"source": "at", "formats": ["%d.%m.%Y %H:%M:%S"]},
         "amount": {"source": "amount", "decimal_mark": ","},
     },
-    "model": {"training_weeks": 4, "min_rows": 100, "min_days": 7},
+    "training": {"weeks": 4, "min_rows": 100, "min_days": 7},
     "batch_rules": {"max_quarantined_share": 0.05},
 }
 # Data of tests may be lost with the machine; waiting for the disk is not what they test.

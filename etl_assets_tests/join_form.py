@@ -13,7 +13,11 @@ WINDOWS_S = {"1h": 3_600, "1d": 86_400, "7d": 604_800, "30d": 2_592_000}
 def joined(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Every row (`n`) beside each row that it may see (`then`, `other`, `age_s`)."""
     keyed = rows.select(
-        "n", "business_date", *by, second=pl.col("event_at").dt.epoch("s"), spend=(-pl.col("amount").cast(pl.Float64)).clip(0)
+        "n",
+        "business_date",
+        *by,
+        second=pl.col("event_at").dt.epoch("s"),
+        spend=(-pl.col("amount").cast(pl.Float64)).clip(0),
     ).drop_nulls(by)
     pairs = keyed.join(keyed, on=by, suffix="_other")
     visible = (pl.col("second_other") < pl.col("second")) & (pl.col("business_date_other") <= pl.col("business_date"))

@@ -108,7 +108,7 @@ MISTAKES = [
     ("row_rules", rule(required=True, column="c"), "row_rules.0.column", "that `columns` maps: .*; found 'c'"),
     ("row_rules", rule(minimum=0) + rule(maximum=1), "row_rules.1", "once; found 'amount_is_plausible'"),
     ("alert_budget", {"share": 0}, "alert_budget.share", "expected greater than 0; found 0"),
-    ("model", {"training_weeks": 0}, "model.training_weeks", "expected greater than or equal to 1; found 0"),
+    ("training", {"weeks": 0}, "training.weeks", "expected greater than or equal to 1; found 0"),
 ]
 
 

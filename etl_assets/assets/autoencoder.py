@@ -37,7 +37,7 @@ class Outcome:
 def autoencoder(tenant: Tenant) -> dg.AssetsDefinition:
     """The asset that trains, registers and promotes one version per week."""
     spec = tenant.spec
-    mapping = dg.TimeWindowPartitionMapping(-spec.model.training_weeks, -1, allow_nonexistent_upstream_partitions=True)
+    mapping = dg.TimeWindowPartitionMapping(-spec.training.weeks, -1, allow_nonexistent_upstream_partitions=True)
 
     @dg.asset(
         key=tenant.key("autoencoder"),
@@ -81,17 +81,18 @@ def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, mon
         "model_run_id": registered.run_id,
     }
     curve = loss_curve(trained.loss_curve, trained.held_out_curve)
-    return Outcome(decision, {**decision, **trained.params, **figures, "training_curve": curve})
+    measured = {f"measured_{name}": value for name, value in figures.items()}
+    return Outcome(decision, {**decision, **trained.params, **measured, "training_curve": curve})
 
 
 def too_little(learnt: pa.Table, spec: InstitutionSpec) -> str | None:
     """Why the rows are too few to learn from, or None: few days teach that the third weekday is an outbreak."""
     days = pc.count_distinct(learnt["business_date"]).as_py()
-    if learnt.num_rows >= spec.model.min_rows and days >= spec.model.min_days:
+    if learnt.num_rows >= spec.training.min_rows and days >= spec.training.min_days:
         return None
     return (
-        f"{learnt.num_rows} rows of {days} days to learn from where {spec.model.min_rows} rows of "
-        f"{spec.model.min_days} days are needed; what was in force stays"
+        f"{learnt.num_rows} rows of {days} days to learn from where {spec.training.min_rows} rows of "
+        f"{spec.training.min_days} days are needed; what was in force stays"
     )
 
 
@@ -102,7 +103,7 @@ def split(featured: pa.Table, spec: InstitutionSpec, monday: date) -> tuple[pa.T
     stays in, since the model of that week could not have known it.
     """
     known = monday - timedelta(days=spec.labels.known_after_days if spec.labels else 0)
-    first, last = monday - timedelta(weeks=spec.model.training_weeks), monday - timedelta(weeks=1)
+    first, last = monday - timedelta(weeks=spec.training.weeks), monday - timedelta(weeks=1)
     day = featured["business_date"]
     is_known_fraud = pc.and_(pc.fill_null(featured["is_fraud"], fill_value=False), pc.less(day, known))
     is_learnt = pc.and_(pc.greater_equal(day, first), pc.less(day, last))

@@ -25,9 +25,9 @@ def loss_curve(training: Sequence[float], held_out: Sequence[float]) -> dg.Markd
 
 
 def score_histogram(scores: np.ndarray, threshold: float) -> dg.MarkdownMetadataValue:
-    """How many rows have which score (logarithmic), and where the alert threshold lies."""
+    """How many rows have which score, and where the alert threshold lies; level where normal is still normal."""
     figure, axes = _axes("score", "transactions")
-    axes.hist(scores, bins=50, range=(0.0, 1.0), log=True)
+    axes.hist(scores, bins=50, range=(0.0, 1.0))
     axes.axvline(threshold, color="tab:red", label=f"threshold {threshold:.4f}")
     axes.legend(frameon=False)
     return _markdown("score histogram", figure)
