@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from etl_assets_tests.raw_rows import DAY, cleaned, delivery, only_row, reasons
-from etl_assets_tests.specs import minimal_spec
 
 from etl_assets.tables import QUARANTINED, cleaned_table
+from etl_assets_tests.raw_rows import DAY, cleaned, delivery, only_row, reasons
+from etl_assets_tests.specs import minimal_spec
 
 CURRENCY = {"columns": {"currency": {"fixed": None, "source": "currency"}}}
 BOOKED = {"columns": {"booked_on": {"source": "booked_on", "formats": ["%d.%m.%Y"]}}}

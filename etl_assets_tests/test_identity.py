@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from etl_assets_tests.raw_rows import DAY, cleaned, delivery
-from etl_assets_tests.specs import minimal_spec
 
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.transforms.cleaning import Verdict, clean
 from etl_assets.transforms.identity import joined
+from etl_assets_tests.raw_rows import DAY, cleaned, delivery
+from etl_assets_tests.specs import minimal_spec
 
 SPEC = minimal_spec(duplicate_horizon_days=3)
 WITHOUT_ID = minimal_spec(duplicate_horizon_days=3, columns={"transaction_id": None}, labels={"source": "fraud"})

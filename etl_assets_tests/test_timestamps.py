@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from etl_assets_tests.raw_rows import only_row, reasons
-from etl_assets_tests.specs import minimal_spec
 
 from etl_assets.transforms.timestamps import Moments, layouts, moments
 from etl_assets.transforms.zones import instants
+from etl_assets_tests.raw_rows import only_row, reasons
+from etl_assets_tests.specs import minimal_spec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US = timedelta(microseconds=1)
