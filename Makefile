@@ -34,17 +34,17 @@ clean: ## Stop everything and remove all state and the environment
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check 'pip==26.3'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'pip==26.3'
 	@touch $@
 
 # Without resolving: the lock is complete, and a resolve of these packages takes many minutes.
 .venv/runtime: .venv/pip locks/runtime.txt pyproject.toml
 	@echo "Installing $$(wc -l < locks/runtime.txt) packages, two to three minutes the first time ..."
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -r locks/runtime.txt
-	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check torch==2.13.0
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps -r locks/runtime.txt
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install -qq --disable-pip-version-check torch==2.13.0
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/test: .venv/runtime locks/test.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -r locks/test.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps -r locks/test.txt
 	@touch $@

@@ -47,6 +47,7 @@ MISTAKES = [
         "deliveries.file_name",
         "takes what .* writes, such as '20240101'",
     ),
+    ("deliveries.file_name", r"d_(?P<business_date>\d{4}(-|_)\d{4})", "deliveries.file_name", "such as '20240101'"),
     ("deliveries.business_date_format", "%m%d", "deliveries.business_date_format", "expected year, month and day"),
     ("deliveries.business_date_format", "%Y%m%Q", "deliveries.business_date_format", "'Q' is a bad directive"),
     ("deliveries.folder", "${ETL DELIVERIES}/x", "deliveries.folder", "variables as in ${ETL_DELIVERIES}/bank"),

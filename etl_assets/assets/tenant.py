@@ -22,7 +22,7 @@ from etl_assets.io_managers.postgres_io_manager import table_metadata
 from etl_assets.tables import available_inputs
 from models.calibration import Floats
 
-FEATURE_WINDOW_DAYS = 30
+FEATURE_WINDOW_DAYS = 31  # 720 hours reach back over 31 local days where clocks go forward
 IO_MANAGER = "warehouse_io"
 
 

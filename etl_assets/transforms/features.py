@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from etl_assets.feature_groups import ENTITIES, LONGEST, WINDOWS, Feature
-from etl_assets.transforms.windows import Integers, late_rows, seconds_since_last, trailing
+from etl_assets.feature_groups import ENTITIES, LONGEST, WINDOWS, Feature, Window
+from etl_assets.transforms.window_groups import Floats, Integers, codes, grouped, late_rows
+from etl_assets.transforms.windows import STATISTICS, Rows, trailing
 
-Floats = NDArray[np.float64]
 UNITS = 10_000
 SMALLEST_SPREAD = 0.05
+ROWS_A_BLOCK = 1_024
 ORDER = ("business_date", "event_at", "_delivery_id", "_row_number")
 
 
@@ -38,41 +37,46 @@ def compute_features(
     the same second do not see each other. Null where the row has no such entity or, but for counts and sums, no
     history. Raises: AmountsTooLarge.
     """
-    rows = cleaned.sort_by([(name, "ascending") for name in ORDER if name in cleaned.column_names])
-    day = rows["business_date"]
-    is_asked = pc.and_(pc.greater_equal(day, first), pc.less_equal(day, last))
-    asked = np.asarray(is_asked.to_numpy(), dtype=bool)
-    columns = _all(rows, time_zone)
-    result = rows.filter(is_asked)
+    rows = cleaned.filter(pc.less_equal(cleaned["business_date"], last))
+    asked = np.flatnonzero(pc.greater_equal(rows["business_date"], first).to_numpy())
+    asked = asked[_order(rows.take(pa.array(asked)))]
+    result = rows.take(pa.array(asked))
+    needs = frozenset[str]().union(*(feature.needs for feature in features))
+    columns = _from_history(History.of(rows, asked), needs) | _calendar(result, time_zone)
     for feature in features:
-        values = columns[feature.name][asked]
+        values = columns[feature.name]
         result = result.append_column(feature.name, pa.array(values, mask=np.isnan(values)))
     return result
 
 
-def _all(rows: pa.Table, time_zone: str) -> dict[str, Floats]:
-    spend = _spend(rows)
-    columns: dict[str, Floats] = {"spend": spend / UNITS}
+def _order(rows: pa.Table) -> Integers:
+    """The rows by business date, event and then all that they have, so that no order of arrival shows through.
+
+    Arrow's sort by many columns is slow: only the rows that share date and instant with another go through it.
+    """
+    day, instant = _days(rows), rows["event_at"].cast(pa.int64()).to_numpy()
+    order = np.lexsort((instant, day))
+    is_same = (np.diff(day[order]) == 0) & (np.diff(instant[order]) == 0)
+    tied = np.flatnonzero(np.append(is_same, [False]) | np.append([False], is_same)[: len(order)])
+    names = dict.fromkeys([*(name for name in ORDER if name in rows.column_names), *sorted(rows.column_names)])
+    among = pc.sort_indices(rows.take(pa.array(order[tied])), [(name, "ascending") for name in names])
+    order[tied] = order[tied][among.to_numpy()]
+    return np.asarray(order, np.int64)
+
+
+def _from_history(history: History, needs: frozenset[str]) -> dict[str, Floats]:
+    columns = {"spend": history.spend[history.asked] / UNITS}
     for entity in ENTITIES:
-        if f"{entity}_id" in rows.column_names:
-            columns |= _of_entity(rows, entity, spend)
-    if "account_mean_30d" in columns:
+        if entity in needs:
+            found = history.windows((f"{entity}_id", "currency"), WINDOWS)
+            columns |= {f"{entity}_{name}": values for name, values in found.items()}
+    if "account" in needs:
         columns |= _against_history(columns)
-    if {"account_id", "counterparty_id"} <= set(rows.column_names):
-        pairs = Grouped.of(rows, spend, ("account_id", "counterparty_id", "currency"))
-        known = pairs.windows(LONGEST.seconds)["count"]
-        columns["counterparty_is_new"] = np.where(np.isnan(known), np.nan, known == 0)
-    return columns | _calendar(rows, time_zone)
-
-
-def _of_entity(rows: pa.Table, entity: str, spend: Integers) -> dict[str, Floats]:
-    grouped = Grouped.of(rows, spend, (f"{entity}_id", "currency"))
-    windows = {
-        f"{entity}_{statistic}_{window.name}": values
-        for window in WINDOWS
-        for statistic, values in grouped.windows(window.seconds).items()
-    }
-    return windows | {f"{entity}_since_last": grouped.since_last()}
+    if needs.issuperset(ENTITIES):
+        pairs = history.windows(("account_id", "counterparty_id", "currency"), (LONGEST,))
+        paid = pairs[f"count_{LONGEST.name}"]
+        columns["counterparty_is_new"] = np.where(np.isnan(paid), np.nan, paid == 0)
+    return columns
 
 
 def _against_history(columns: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -87,16 +91,19 @@ def _against_history(columns: Mapping[str, Floats]) -> dict[str, Floats]:
 
 
 def _calendar(rows: pa.Table, time_zone: str) -> dict[str, Floats]:
-    """Hour and weekday of the event on the institution's own clock, as points on a circle: 23 h is near 0 h."""
+    """Hour and weekday of the event on the institution's own clock, as points on a circle: 23 h is near 0 h.
+
+    Looked up, not computed row by row: a vectorised sine may round by where in the array a value stands.
+    """
     local = pc.local_timestamp(rows["event_at"].cast(pa.timestamp("us", time_zone)))
-    hour = pc.add(pc.hour(local), pc.divide(pc.cast(pc.minute(local), pa.float64()), 60.0))
-    angles = {"hour": _floats(hour) / 24, "weekday": _floats(pc.day_of_week(local)) / 7}
-    circle = {"sin": np.sin, "cos": np.cos}
-    return {
-        f"{name}_{axis}": function(2 * np.pi * share)
-        for name, share in angles.items()
-        for axis, function in circle.items()
-    }
+    minute = pc.add(pc.multiply(pc.hour(local), 60), pc.minute(local)).to_numpy()
+    minutes, days = np.arange(24 * 60), np.arange(7)
+    hour_share = (minutes // 60 + minutes % 60 / 60) / 24
+    return _on_circle("hour", minute, hour_share) | _on_circle("weekday", pc.day_of_week(local).to_numpy(), days / 7)
+
+
+def _on_circle(name: str, step: Integers, share: Floats) -> dict[str, Floats]:
+    return {f"{name}_sin": np.sin(2 * np.pi * share)[step], f"{name}_cos": np.cos(2 * np.pi * share)[step]}
 
 
 def _spend(rows: pa.Table) -> Integers:
@@ -112,80 +119,54 @@ def _spend(rows: pa.Table) -> Integers:
         raise AmountsTooLarge("an amount does not fit 64 bits in 1/10,000 of its unit; is its scale right?") from error
 
 
-def _floats(values: pa.ChunkedArray) -> Floats:
-    return np.asarray(values.to_numpy(), dtype=np.float64)
+def _days(rows: pa.Table) -> Integers:
+    return np.asarray(rows["business_date"].cast(pa.int32()).to_numpy(), np.int64)
 
 
 @dataclass(frozen=True)
-class Grouped:
-    """Rows of one kind of entity sorted by group and second, with the way back to the rows' own order.
+class History:
+    """All rows as arrays, and which of them are `asked` for, in the order of the result."""
 
-    Rows without the entity are left out; in results they are NaN.
-    """
-
-    order: Integers
-    size: int
-    group: Integers
+    rows: pa.Table
+    asked: Integers
     second: Integers
     known: Integers
     spend: Integers
+    place: Integers
+    by_time: Integers
 
     @classmethod
-    def of(cls, rows: pa.Table, spend: Integers, names: Sequence[str]) -> Grouped:
-        """The rows grouped by the columns `names`; a row that lacks one of them belongs to no group."""
-        group = _codes(rows, names)
+    def of(cls, rows: pa.Table, asked: Integers) -> History:
         second = np.floor_divide(rows["event_at"].cast(pa.int64()).to_numpy(), 1_000_000)
-        known = rows["business_date"].cast(pa.int32()).to_numpy().astype(np.int64)
-        order = np.lexsort((second, group))
-        order = order[np.searchsorted(group[order], 0) :]
-        grouped = cls(order, rows.num_rows, group[order], second[order], known[order], spend[order])
-        grouped.refuse_overflow()
-        return grouped
+        place = np.full(rows.num_rows, -1, np.int64)
+        place[asked] = np.arange(len(asked))
+        return cls(rows, asked, second, _days(rows), _spend(rows), place, np.argsort(second, kind="stable"))
 
-    def refuse_overflow(self) -> None:
-        """Sums of squares must fit 126 bits: rows of the largest group times the largest amount, 63."""
-        if len(self.group) == 0:
-            return
-        largest_group = int(np.bincount(self.group).max())
-        if largest_group * float(np.abs(self.spend.astype(np.float64)).max()) >= 2.0**63:
-            raise AmountsTooLarge("the amounts of one entity are too large to be summed exactly; is their scale right?")
+    def windows(self, names: Sequence[str], windows: Sequence[Window]) -> dict[str, Floats]:
+        """What the rows of the same `names` come to in each window, and the seconds since the last of them.
 
-    @cached_property
-    def late(self) -> tuple[Integers, Integers]:
-        late, earliest = late_rows(self.group, self.known)
-        return late, earliest
-
-    def windows(self, seconds: int) -> dict[str, Floats]:
-        """Count, sum, mean, standard deviation and maximum of spend in the `seconds` before each row."""
-        found = trailing(self.group, self.second, self.known, self.spend, *self.late, seconds)
-        count, total, deviation, maximum = (array.astype(np.float64) for array in found)
-        is_empty = count == 0
-        with np.errstate(invalid="ignore"):
-            columns = {"count": count, "sum": total / UNITS, "mean": total / count / UNITS}
-        columns |= {"std": deviation / UNITS, "max": maximum / UNITS}
-        for name in ("mean", "std", "max"):
-            columns[name][is_empty] = np.nan
-        return {name: self._back(values) for name, values in columns.items()}
-
-    def since_last(self) -> Floats:
-        """Seconds since the entity's last visible transaction of the longest window."""
-        since = seconds_since_last(self.group, self.second, self.known, LONGEST.seconds).astype(np.float64)
-        return self._back(np.where(since < 0, np.nan, since))
-
-    def _back(self, values: Floats) -> Floats:
-        result = np.full(self.size, np.nan)
-        result[self.order] = values
-        return result
+        NaN where a row lacks one of the names. Without a window the last row would depend on how much history the
+        caller happens to hold. Raises: AmountsTooLarge.
+        """
+        code = codes(self.rows, names)
+        order, starts = grouped(code, self.by_time, int(code.max(initial=-1)) + 1)
+        second, known, spend, place = (a[order] for a in (self.second, self.known, self.spend, self.place))
+        rows = Rows(second, known, spend, place, late_rows(second, known, place, starts))
+        found = np.full((len(self.asked), 1 + len(windows) * len(STATISTICS)), np.nan)
+        widths = np.array([window.seconds for window in windows])
+        refused = trailing(rows, starts, widths, float(UNITS), found)
+        if refused >= 0:
+            currency = self.rows["currency"][int(order[starts[refused]])]
+            raise AmountsTooLarge(
+                f"the amounts of one {names[0]} in {currency} are too large to be summed exactly; is their scale right?"
+            )
+        keys = ["since_last", *(f"{statistic}_{window.name}" for window in windows for statistic in STATISTICS)]
+        return dict(zip(keys, _columns(found), strict=True))
 
 
-def _codes(rows: pa.Table, names: Sequence[str]) -> Integers:
-    """A number per distinct combination of the columns, -1 where one is null."""
-    codes = np.zeros(rows.num_rows, dtype=np.int64)
-    is_missing = np.zeros(rows.num_rows, dtype=bool)
-    for name in names:
-        encoded = rows[name].combine_chunks().dictionary_encode()
-        indices = pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)
-        is_missing |= indices < 0
-        codes = codes * (len(encoded.dictionary) + 1) + indices + 1
-    _, dense = np.unique(codes, return_inverse=True)
-    return np.where(is_missing, -1, dense)
+def _columns(rows: Floats) -> Floats:
+    """The transpose, a block that fits the cache at a time: column by column each would read all of `rows`."""
+    columns = np.empty(rows.shape[::-1])
+    for start in range(0, len(rows), ROWS_A_BLOCK):
+        columns[:, start : start + ROWS_A_BLOCK] = rows[start : start + ROWS_A_BLOCK].T
+    return columns
