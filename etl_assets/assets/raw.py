@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from etl_assets.assets.tenant import Tenant, days_of, without
 from etl_assets.contracts import Table
+from etl_assets.institution_deliveries import FolderUnset
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.errors import Unavailable
+from etl_assets.io_managers.errors import Permanent, Unavailable
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_statements import Target
 from etl_assets.io_managers.slices import Partial, daily_slice
@@ -50,6 +51,8 @@ def raw_transactions(tenant: Tenant) -> dg.AssetsDefinition:
 def _delivered(spec: InstitutionSpec, days: Sequence[date]) -> list[Delivery]:
     try:
         return [identified(found) for found in listed(spec) if found.business_date in set(days)]
+    except FolderUnset as error:
+        raise Permanent(str(error)) from error
     except ListingFailed as error:
         raise Unavailable(str(error)) from error
 
