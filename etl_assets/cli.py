@@ -17,6 +17,7 @@ from etl_assets.institution_spec import SpecRefused
 
 if TYPE_CHECKING:
     from etl_assets.backfill import LayerRun
+    from etl_assets.institution_spec import InstitutionSpec
     from etl_assets.io_managers.postgres import PostgresWarehouse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -58,8 +59,9 @@ def backfill(
     from etl_assets.backfill import backfill as run_backfill
     from etl_assets.definitions import build_definitions
 
+    spec = _spec(institution)
     _prepared()
-    request = Request(institution, first.date(), last.date(), only_missing)
+    request = Request(spec.institution, first.date(), last.date(), only_missing)
     runs = []
     with opened_instance() as instance, console.status("Starting ...") as status:
         plan = planned(build_definitions(), instance, request)
@@ -89,13 +91,9 @@ def dev() -> None:
 @app.command()
 def dictionary(institution: str) -> None:
     """Print the data dictionary of an institution's tables as Markdown."""
-    from etl_assets.definitions import institutions_folder, load_institutions
     from etl_assets.tables import all_tables
 
-    found = [spec for spec in load_institutions(institutions_folder()) if spec.institution == institution]
-    if not found:
-        _fail(f"no institution {institution!r} in {institutions_folder()}")
-    print("\n\n".join(table.dictionary() for table in all_tables(found[0])))  # noqa: T201
+    print("\n\n".join(table.dictionary() for table in all_tables(_spec(institution))))  # noqa: T201
 
 
 @app.command()
@@ -113,13 +111,23 @@ def clean() -> None:
 def main() -> None:
     """The program's entry: a mistake in the configuration or an unreachable server is a message, not a traceback."""
     from etl_assets.io_managers.errors import Permanent, Unavailable
+    from models.registry import RegistryUnavailable
 
     try:
         app()
-    except (SpecRefused, environment.SettingMissing, Unavailable, PostgresUnavailable) as error:
+    except (SpecRefused, environment.SettingMissing, Unavailable, PostgresUnavailable, RegistryUnavailable) as error:
         _fail(str(error))
     except Permanent as error:
         _fail(str(error.description))
+
+
+def _spec(institution: str) -> InstitutionSpec:
+    from etl_assets.definitions import institutions_folder, load_institutions
+
+    specs = {spec.institution: spec for spec in load_institutions(institutions_folder())}
+    if institution not in specs:
+        raise SpecRefused(f"no institution {institution!r} in {institutions_folder()}; there are {', '.join(specs)}")
+    return specs[institution]
 
 
 def _prepared() -> dict[str, str]:
