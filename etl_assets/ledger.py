@@ -68,11 +68,6 @@ class Ledger:
         table = pa.Table.from_pylist(rows, schema=DELIVERIES.schema)
         self.warehouse.append(self._at(DELIVERIES), table, replace_same_key=True)
 
-    def accounts(self, days: Sequence[date]) -> pa.Table:
-        """The row accounts of the deliveries for `days`."""
-        slice_ = daily_slice("business_date", days)
-        return self.warehouse.read_slice(self._at(ROW_ACCOUNT), slice_, must_exist=False)
-
     def promotions(self) -> pa.Table:
         """Every decision about a model version, oldest first."""
         whole = Slice(None, ())

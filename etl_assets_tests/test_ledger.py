@@ -29,7 +29,6 @@ def states(ledger: Ledger, *days: date) -> dict[str, tuple[str, int]]:
 
 def test_a_ledger_that_was_never_written_is_empty(ledger: Ledger) -> None:
     assert ledger.deliveries([MONDAY]).num_rows == 0
-    assert ledger.accounts([MONDAY]).num_rows == 0
     assert in_force(ledger.promotions(), MONDAY) is None
 
 

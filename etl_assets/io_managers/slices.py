@@ -40,10 +40,6 @@ class Slice:
     def keys(self) -> tuple[str, ...]:
         return tuple(part.key for part in self.parts) if self.column else (WHOLE_TABLE,)
 
-    def without(self, refused: Iterable[str]) -> Slice:
-        """The slice with fewer partitions, for a range of which some were refused."""
-        return Slice(self.column, tuple(part for part in self.parts if part.key not in set(refused)))
-
     def ranges(self) -> list[tuple[Bound, Bound]]:
         """Adjacent time windows merged into few bounds: a range of 700 days is one predicate, not 700."""
         merged: list[tuple[Bound, Bound]] = []

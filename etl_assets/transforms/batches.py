@@ -17,16 +17,13 @@ from etl_assets.institution_spec import BatchRules
 
 @dataclass(frozen=True)
 class Batch:
-    """One business date: its records (control lines left out), how many are invalid, what forbids publishing."""
+    """One business date: its records (control lines left out), the invalid ones, what forbids publishing."""
 
     day: date
     records: int
     invalid: int
+    invalid_share: float
     problem: str | None
-
-    @property
-    def invalid_share(self) -> float:
-        return self.invalid / self.records if self.records else 0.0
 
 
 def judged(raw: pa.Table, quarantined: pa.Table, rules: BatchRules, days: Sequence[date]) -> list[Batch]:
@@ -46,7 +43,7 @@ def _judge(day: date, records: int, invalid: int, rules: BatchRules) -> Batch:
         )
     elif records < rules.min_records:
         problem = f"{records} records where at least {rules.min_records} are expected: is the delivery complete?"
-    return Batch(day, records, invalid, problem)
+    return Batch(day, records, invalid, share, problem)
 
 
 def _per_day(rows: pa.Table) -> dict[date, int]:
