@@ -106,7 +106,10 @@ def test_a_report_without_labels_of_both_kinds_is_about_alerts_only(
     scorer: Scorer, labels: NDArray[np.bool_] | None
 ) -> None:
     figures = report(scorer, normal(500, seed=23), labels, alert_share=0.05)
-    assert set(figures) == {"rows", "alert_share", "alert_share_worst_tenth"}
+    shares = {"alert_share", "alert_share_worst_tenth", "zscores_alert_share", "alerts_shared_with_zscores"}
+    assert set(figures) == {"rows"} | shares
+    assert figures["zscores_alert_share"] == pytest.approx(0.05, abs=0.04)
+    assert 0 < figures["alerts_shared_with_zscores"] <= 1
     assert figures["alert_share"] == pytest.approx(0.05, abs=0.04)
     assert figures["alert_share"] <= figures["alert_share_worst_tenth"]
 

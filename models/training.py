@@ -138,13 +138,17 @@ def report(
     """Plain numbers on rows later than the training rows, in time order, beside the baselines.
 
     Always: the share of rows that reach the threshold for `alert_share`, over all and in the worst tenth of
-    the rows. With labels of both kinds also the area under the ROC curve and the average precision.
+    the rows; the same share for z-scores, and how many of the scorer's alerts z-scores raise too. With labels of
+    both kinds also the area under the ROC curve and the average precision.
     """
-    score = scorer.score(matrix).score
+    score, zscore = scorer.score(matrix).score, scorer.zscores.score(matrix).score
     flagged = score >= 1 - alert_share
     tenths = [float(part.mean()) for part in np.array_split(flagged, 10) if len(part)]
     figures = {"rows": float(len(score)), "alert_share": float(flagged.mean()) if len(score) else 0.0}
     figures["alert_share_worst_tenth"] = max(tenths, default=0.0)
+    also = zscore >= 1 - alert_share
+    figures["zscores_alert_share"] = float(also.mean()) if len(score) else 0.0
+    figures["alerts_shared_with_zscores"] = float(also[flagged].mean()) if flagged.any() else 0.0
     if is_fraud is None or is_fraud.all() or not is_fraud.any():
         return figures
     ranked = {"scorer": score} | scorer.votes(matrix)
