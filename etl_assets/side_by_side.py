@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
@@ -24,17 +25,19 @@ def run_side_by_side(folder: Path, requests: Sequence[Request], on_step: Callabl
     """Every request's runs have ended, as many institutions at once as there are processors.
 
     Started fresh rather than forked: threads and connections of the parent would be half there in a fork.
+    Raises: BrokenProcessPool where a process was killed; what it had published stays published.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(["etl_assets.definitions"])
     told: SimpleQueue[str] = context.SimpleQueue()
-    with context.Pool(min(len(requests), os.cpu_count() or 1), _introduce, (told,)) as pool:
-        pending = [pool.apply_async(_run, (folder, request)) for request in requests]
-        while not all(result.ready() for result in pending) or not told.empty():
+    workers = min(len(requests), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, context, _introduce, (told,)) as pool:
+        pending = [pool.submit(_run, folder, request) for request in requests]
+        while not all(future.done() for future in pending) or not told.empty():
             while not told.empty():
                 on_step(told.get())
             sleep(POLL_S)
-        return [run for result in pending for run in result.get()]
+        return [run for future in pending for run in future.result()]
 
 
 def _introduce(told: SimpleQueue[str]) -> None:
