@@ -65,6 +65,11 @@ def backfill(
     runs = []
     with opened_instance() as instance, console.status("Starting ...") as status:
         plan = planned(build_definitions(), instance, request)
+        if not plan and not only_missing:
+            raise typer.BadParameter(
+                f"{institution} has no business date in {first:%Y-%m-%d} .. {last:%Y-%m-%d}: "
+                f"its calendar begins on {spec.start_date} and ends yesterday"
+            )
         for run in run_backfill(plan, instance, lambda step: status.update(f"done: {step}")):
             runs.append(run)
             outcome = "[red]failed[/red]" if run.error else "ok"

@@ -16,7 +16,10 @@ from etl_assets import embedded_postgres
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.resources import ModelRegistry
 from etl_assets_tests.bank import Platform
+from etl_assets_tests.model_traffic import INPUTS, normal
 from etl_assets_tests.specs import minimal_spec
+from models.scorer import Scorer
+from models.training import Trained, train
 
 BANK = {
     "start_date": "2026-03-02",
@@ -94,3 +97,14 @@ def fresh_platform(request: pytest.FixtureRequest, folder: Path, **overrides: ob
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
     with fresh_platform(request, tmp_path / "deliveries") as platform:
         yield platform
+
+
+@pytest.fixture(scope="session")
+def trained() -> Trained:
+    """A model of the tests' traffic; frozen, so one will do for all."""
+    return train(normal(8_000, seed=1), INPUTS, seed=7)
+
+
+@pytest.fixture(scope="session")
+def scorer(trained: Trained) -> Scorer:
+    return trained.scorer

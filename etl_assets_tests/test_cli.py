@@ -64,3 +64,8 @@ def test_a_backfill_on_a_given_server_publishes_and_says_so(tmp_path: Path, data
     assert said.returncode == 0, said.stdout + said.stderr
     assert [line.split()[0] for line in said.stdout.splitlines() if " ok " in line] == ["daily", "weekly", "scores"]
     assert not (tmp_path / "state" / "postgres").exists()
+    nothing = etl_assets(
+        tmp_path, "backfill", "mercado", "2025-01-01", "2025-01-02", ETL_POSTGRES_URL=database, **folders
+    )
+    assert nothing.returncode == 2
+    assert "begins on 2026-03-02" in " ".join(nothing.stderr.replace("│", " ").split())

@@ -12,17 +12,7 @@ from etl_assets_tests.model_traffic import INPUTS, normal, same
 from models import artefacts
 from models.artefacts import ArtefactRefused
 from models.scorer import Scorer
-from models.training import Trained, train
-
-
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    return train(normal(8_000, seed=1), INPUTS, seed=7)
-
-
-@pytest.fixture(scope="module")
-def scorer(trained: Trained) -> Scorer:
-    return trained.scorer
+from models.training import train
 
 
 def test_a_loaded_scorer_gives_the_same_scores_as_the_saved_one(scorer: Scorer, tmp_path: Path) -> None:

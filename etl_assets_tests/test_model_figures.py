@@ -19,17 +19,7 @@ from models.explanation import sentence
 from models.scaling import Scaling
 from models.scorer import Scorer
 from models.scoring import Reasons, Scores
-from models.training import Trained, report, train
-
-
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    return train(normal(8_000, seed=1), INPUTS, seed=7)
-
-
-@pytest.fixture(scope="module")
-def scorer(trained: Trained) -> Scorer:
-    return trained.scorer
+from models.training import report, train
 
 
 @pytest.mark.parametrize(("rows", "tolerances"), [(1_000, (0.25, 0.5, 1.5)), (20_000, (0.08, 0.15, 0.4))])

@@ -17,16 +17,6 @@ from models.scoring import InputsRefused
 from models.training import FEWEST_ROWS, TooFewRows, Trained, train
 
 
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    return train(normal(8_000, seed=1), INPUTS, seed=7)
-
-
-@pytest.fixture(scope="module")
-def scorer(trained: Trained) -> Scorer:
-    return trained.scorer
-
-
 @settings(max_examples=15, deadline=None)
 @given(order=st.integers(0, 1_000_000), cuts=st.lists(st.integers(0, 2_500), max_size=4))
 def test_a_score_does_not_depend_on_the_batch_that_the_row_is_in(scorer: Scorer, order: int, cuts: list[int]) -> None:
