@@ -15,19 +15,8 @@ from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_statements import Target
 from etl_assets.io_managers.postgres_types import EXACT, sql_type
 from etl_assets.io_managers.slices import Slice
+from etl_assets_tests.test_contracts import PAYMENTS
 
-PAYMENTS = Table(
-    "payments",
-    "Payments of a day.",
-    (
-        Column("id", pa.int64(), "Which payment."),
-        Column("payer", pa.string(), "Who paid.", required=True),
-        Column("payee", pa.string(), "Who was paid."),
-        Column("amount", pa.decimal128(24, 4), "How much.", unit="currency"),
-        Column("at", pa.timestamp("us", "UTC"), "When."),
-    ),
-    key=("id",),
-)
 decimals = st.integers(1, 38).flatmap(lambda p: st.builds(pa.decimal128, st.just(p), st.integers(-p, p)))
 moments = st.builds(
     pa.timestamp,
