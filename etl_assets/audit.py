@@ -13,7 +13,7 @@ from datetime import date
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import qualified
+from etl_assets.io_managers.postgres_schema import qualified
 
 
 @dataclass(frozen=True)

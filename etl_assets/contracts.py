@@ -6,13 +6,15 @@ Generic: not a word of transactions and no database driver. What tables the plat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+EXTENSIONS = {str(kind): kind for kind in (pa.json_(), pa.uuid())}
 
 
 class ContractBroken(ValueError):  # noqa: N818  a broken contract is the fact; "Error" would add nothing
@@ -68,13 +70,32 @@ class Table:
         return self.schema.empty_table()
 
     def conform(self, rows: pa.Table) -> pa.Table:
-        """`rows` by name, in this table's order and exact types.
+        """`rows` by name, in this table's order and exact types, its key unique.
 
         By name, because a reordered column of the same type would otherwise be stored as its neighbour.
         Raises ContractBroken for a missing, unknown or repeated column, a cast that is not exact, a null in a
         required column or a repeated key.
         """
-        found, wanted = rows.column_names, self.schema.names
+        return self._kept(rows, is_whole=True)
+
+    def shape(self, rows: pa.Table) -> pa.Table:
+        """What `conform` gives, for a batch of rows: whether the key is unique shows only in all of them."""
+        return self._kept(rows, is_whole=False)
+
+    def _kept(self, rows: pa.Table, *, is_whole: bool) -> pa.Table:
+        self.expect(rows.column_names)
+        table = pa.table([self._cast(rows, column) for column in self.columns], names=self.schema.names)
+        missing = {name: table[name].null_count for name in sorted(self.required)}
+        problems = [f"column {name} is required and is null in {n} rows" for name, n in missing.items() if n]
+        if is_whole and self.key and (repeated := repeated_keys(table, self.key)):
+            problems.append(f"key ({', '.join(self.key)}) is not unique: {repeated} rows repeat another")
+        if problems:
+            raise ContractBroken(f"table {self.name}: " + "; ".join(problems))
+        return table.cast(self.schema)
+
+    def expect(self, found: Sequence[str]) -> None:
+        """The columns are this table's, in any order. Raises: ContractBroken."""
+        wanted = self.schema.names
         self._refuse(
             {
                 "missing columns": [name for name in wanted if name not in found],
@@ -82,19 +103,6 @@ class Table:
                 "repeated columns": _twice(found),
             }
         )
-        arrays = [self._cast(rows, column) for column in self.columns]
-        table = pa.table(arrays, names=self.schema.names)
-        if problems := list(self.violations(table)):
-            raise ContractBroken(f"table {self.name}: " + "; ".join(problems))
-        return table.cast(self.schema)
-
-    def violations(self, rows: pa.Table) -> Iterator[str]:
-        """Each promise of the contract that `rows` break, in words, with the number of rows."""
-        for name in sorted(self.required):
-            if missing := rows[name].null_count:
-                yield f"column {name} is required and is null in {missing} rows"
-        if self.key and (repeated := repeated_keys(rows, self.key)):
-            yield f"key ({', '.join(self.key)}) is not unique: {repeated} rows repeat another"
 
     def _refuse(self, problems: Mapping[str, Sequence[str]]) -> None:
         if said := [f"{problem} {list(names)}" for problem, names in problems.items() if names]:
@@ -153,8 +161,10 @@ def exactly(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
+    if values.type == kind:
+        return values
     cast = _cast(values, kind)
-    if values.type == kind or values.null_count == len(values):
+    if values.null_count == len(values):
         return cast
     are_temporal = pa.types.is_temporal(values.type) and pa.types.is_temporal(kind)
     if are_temporal and _is_instant(values.type) != _is_instant(kind):
@@ -196,6 +206,10 @@ def arrow_type(text: str) -> pa.DataType:
     """
     if decimal := re.fullmatch(r"(decimal(?:32|64|128|256))\((\d+), (-?\d+)\)", text):
         return getattr(pa, decimal[1])(int(decimal[2]), int(decimal[3]))
+    if extension := EXTENSIONS.get(text):
+        return extension
+    if sized := re.fullmatch(r"fixed_size_binary\[(\d+)\]", text):
+        return pa.binary(int(sized[1]))
     if zoned := re.fullmatch(r"timestamp\[(s|ms|us|ns), tz=(.+)\]", text):
         return pa.timestamp(zoned[1], zoned[2])
     try:
@@ -209,8 +223,16 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def _groupable(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values as one of the types that Arrow can group by."""
+    if isinstance(values.type, pa.BaseExtensionType):
+        return values.cast(values.type.storage_type)
+    views = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    return values.cast(views.get(values.type, values.type))
+
+
 def repeated_keys(rows: pa.Table, key: tuple[str, ...]) -> int:
     """How many rows have a key that an earlier row has; rows with a null in the key are not counted."""
-    keyed = rows.select(list(key)).drop_null()
+    keyed = pa.table({name: _groupable(rows[name]) for name in key}).drop_null()
     counts = keyed.group_by(list(key)).aggregate([([], "count_all")])["count_all"]
     return int(pc.sum(pc.subtract(counts, 1)).as_py() or 0)

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from etl_assets.contracts import Table
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import Target
-from etl_assets.io_managers.slices import Slice, daily_slice
+from etl_assets.io_managers.slices import WHOLE, daily_slice
+from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.tables import DELIVERIES, PROMOTIONS, ROW_ACCOUNT
 
 DISPOSITIONS = ("invalid", "duplicate", "superseded")
@@ -56,7 +56,7 @@ class Ledger:
         The same bytes under another name or date are `redelivered`: their rows will turn out to be duplicates. Which
         of two is the first follows from their dates, whatever was read first, so an earlier one restates the later.
         """
-        whole = self.warehouse.read_slice(self._at(DELIVERIES), Slice(None, ()), must_exist=False)
+        whole = self.warehouse.read_slice(self._at(DELIVERIES), WHOLE, must_exist=False)
         known = {row["_delivery_id"]: row for row in whole.to_pylist()}
         stamp = {"run_id": run_id, "read_at": datetime.now(UTC)}
         seen = {
@@ -66,17 +66,17 @@ class Ledger:
         stated = _stated({**known, **seen}.values())
         rows = [row for row in stated if row["_delivery_id"] in seen or row != known[row["_delivery_id"]]]
         table = pa.Table.from_pylist(rows, schema=DELIVERIES.schema)
-        self.warehouse.append(self._at(DELIVERIES), table, replace_same_key=True)
+        self.warehouse.write(self._at(DELIVERIES), WHOLE, table, run_id, mode=Mode.UPSERT)
 
     def promotions(self) -> pa.Table:
         """Every decision about a model version, oldest first."""
-        whole = Slice(None, ())
-        return self.warehouse.read_slice(self._at(PROMOTIONS), whole, must_exist=False)
+        return self.warehouse.read_slice(self._at(PROMOTIONS), WHOLE, must_exist=False)
 
     def decide(self, in_force_from: date, decision: Mapping[str, object], run_id: str) -> None:
         """The promotion log holds one more decision; earlier ones stay, so that a rollback is another row."""
         row = {"in_force_from": in_force_from, "decided_at": datetime.now(UTC), "run_id": run_id, **decision}
-        self.warehouse.append(self._at(PROMOTIONS), pa.Table.from_pylist([row], schema=PROMOTIONS.schema))
+        rows = pa.Table.from_pylist([row], schema=PROMOTIONS.schema)
+        self.warehouse.write(self._at(PROMOTIONS), WHOLE, rows, run_id, mode=Mode.APPEND)
 
     def _at(self, table: Table) -> Target:
         return Target(self.institution, table)

@@ -13,8 +13,9 @@ import polars as pl
 from etl_assets.feature_groups import FEATURES
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import Target, qualified
-from etl_assets.io_managers.slices import Slice
+from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.slices import WHOLE
+from etl_assets.io_managers.targets import Target
 from etl_assets.tables import scored_table
 from models.explanation import sentence
 
@@ -49,7 +50,7 @@ def latest_version(warehouse: PostgresWarehouse, spec: InstitutionSpec) -> str:
 def ranked(warehouse: PostgresWarehouse, spec: InstitutionSpec) -> pl.DataFrame:
     """The rows that a registered model has scored, strangest first."""
     target = Target(spec.institution, scored_table(spec))
-    rows = pl.DataFrame(pl.from_arrow(warehouse.read_slice(target, Slice(None, ()))))
+    rows = pl.DataFrame(pl.from_arrow(warehouse.read_slice(target, WHOLE)))
     by_model = rows.filter(pl.col("model_version") != "cold_start")
     return by_model.sort(
         "score", "business_date", *spec.identity, descending=[True, *[False] * (len(spec.identity) + 1)]

@@ -16,7 +16,7 @@ from etl_assets.institution import LAYERS, definitions_of
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
-from etl_assets.io_managers.postgres_statements import qualified
+from etl_assets.io_managers.postgres_schema import qualified
 from etl_assets.resources import ModelRegistry
 
 HEADER = "id;card;shop;at;amount\n"
@@ -36,7 +36,7 @@ class Platform:
     def definitions(self) -> dg.Definitions:
         resources = {
             "warehouse": self.warehouse,
-            "warehouse_io": PostgresIOManager(url=self.warehouse.url),
+            "warehouse_io": PostgresIOManager(**self.warehouse.model_dump()),
             "registry": self.registry,
         }
         executor = dg.Definitions(resources=resources, executor=dg.in_process_executor)

@@ -14,6 +14,7 @@ import pytest
 
 from etl_assets import embedded_postgres
 from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_connections import close_all
 from etl_assets.resources import ModelRegistry
 from etl_assets_tests.bank import Platform
 from etl_assets_tests.model_traffic import INPUTS, normal
@@ -51,6 +52,7 @@ def empty_database(server: embedded_postgres.Server) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     embedded_postgres.databases(server.url("postgres"), [name])
     yield server.url(name)
+    close_all()
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -149,7 +149,7 @@ def test_a_correction_two_days_later_asks_for_the_first_day_again_and_moves_the_
 
 def test_an_unreachable_database_is_one_clear_error_without_the_password(platform: Platform) -> None:
     platform.deliver(MONDAY, HEADER + GOOD)
-    platform.warehouse = PostgresWarehouse(url="postgresql://etl:topsecret@127.0.0.1:9/warehouse")
+    platform.warehouse = PostgresWarehouse(url="postgresql://etl:topsecret@127.0.0.1:9/warehouse", retry_for_s=0)
     platform.run(MONDAY)
     assert "PostgreSQL at 127.0.0.1:9/warehouse does not answer" in platform.errors()
     assert "topsecret" not in platform.errors()

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from etl_assets.contracts import Column, ContractBroken, Table, repeated_keys
-from etl_assets.io_managers.postgres_types import EXACT
+from etl_assets.contracts import Column, ContractBroken, Table, arrow_type, repeated_keys
+from etl_assets.io_managers.postgres_types import STORED
 
 MONEY = pa.decimal128(24, 4)
 INSTANT = pa.timestamp("us", "UTC")
@@ -160,7 +160,7 @@ def test_repeated_keys_are_counted_as_a_person_would(keys: list[tuple[int | None
     assert repeated_keys(table, ("n", "t")) == sum(count - 1 for count in whole.values())
 
 
-@pytest.mark.parametrize("kind", [*EXACT, MONEY, INSTANT, pa.timestamp("us")], ids=str)
+@pytest.mark.parametrize("kind", [*map(arrow_type, STORED), MONEY, INSTANT, pa.timestamp("us")], ids=str)
 def test_an_empty_table_has_the_types_and_conforms(kind: pa.DataType) -> None:
     table = Table("t", "Keyed.", (Column("value", kind, "A value."),), key=("value",))
     assert table.empty().schema == pa.schema([pa.field("value", kind, nullable=False)])

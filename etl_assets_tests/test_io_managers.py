@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from etl_assets.contracts import Column, ContractBroken, Table
 from etl_assets.io_managers.errors import (
+    KeyRepeated,
     NeverWritten,
     Refused,
     RowsOutsideSlice,
@@ -22,7 +23,7 @@ from etl_assets.io_managers.errors import (
     Unavailable,
 )
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import Target
+from etl_assets.io_managers.targets import Target
 from etl_assets.io_managers.postgres_types import sql_type
 from etl_assets.io_managers.slices import daily_slice
 
@@ -57,7 +58,7 @@ def stored(warehouse: PostgresWarehouse, *days: date) -> list[tuple[date, int]]:
 
 
 def write(warehouse: PostgresWarehouse, rows: pa.Table, *days: date) -> dict[str, int]:
-    return warehouse.replace_slice(AT, daily_slice("day", days), rows, "run")
+    return warehouse.write(AT, daily_slice("day", days), rows, "run")
 
 
 def test_a_rerun_replaces_its_slice_and_leaves_the_neighbour(warehouse: PostgresWarehouse) -> None:
@@ -148,7 +149,7 @@ def test_rows_that_break_the_contract_are_refused(warehouse: PostgresWarehouse, 
         "null in the key": payments(MONDAY, 1, None),  # type: ignore[arg-type]
         "repeated key": payments(MONDAY, 1, 1),
     }[change]
-    with pytest.raises(ContractBroken):
+    with pytest.raises((ContractBroken, KeyRepeated)):
         write(warehouse, broken, MONDAY)
     assert not warehouse.exists("bank", "payments")
 
@@ -170,7 +171,7 @@ def test_a_type_that_postgresql_cannot_hold_exactly_is_refused_by_name() -> None
 
 
 def test_an_unreachable_server_is_transient_and_its_password_stays_out_of_the_message() -> None:
-    nowhere = PostgresWarehouse(url="postgresql://etl:topsecret@127.0.0.1:9/warehouse")
+    nowhere = PostgresWarehouse(url="postgresql://etl:topsecret@127.0.0.1:9/warehouse", retry_for_s=0)
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9") as failure:
         write(nowhere, payments(MONDAY, 1), MONDAY)
     assert "topsecret" not in str(failure.value) + repr(nowhere)

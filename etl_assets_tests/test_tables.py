@@ -16,9 +16,9 @@ from etl_assets.contracts import Table
 from etl_assets.feature_groups import FEATURES, Need, supported
 from etl_assets.institution_spec import CANONICAL_TEXT, Columns, InstitutionSpec, load_spec
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import Target
 from etl_assets.io_managers.postgres_types import sql_type
-from etl_assets.io_managers.slices import Slice
+from etl_assets.io_managers.slices import WHOLE
+from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.tables import (
     TEXT,
     all_tables,
@@ -100,8 +100,8 @@ def test_postgresql_makes_every_table_and_gives_an_empty_one_back(warehouse: Pos
     spec = SPECS[name]
     for table in all_tables(spec):
         target = Target(spec.institution, table)
-        warehouse.append(target, table.empty())
-        assert warehouse.read_slice(target, Slice(None, ())).schema.equals(table.schema)
+        warehouse.write(target, WHOLE, table.empty(), "run", mode=Mode.APPEND)
+        assert warehouse.read_slice(target, WHOLE).schema.equals(table.schema)
 
 
 @each_spec

@@ -16,8 +16,8 @@ from etl_assets.institution_deliveries import FolderUnset
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.errors import Permanent, Unavailable
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_statements import Target
 from etl_assets.io_managers.slices import Partial, daily_slice
+from etl_assets.io_managers.targets import Target
 from etl_assets.ledger import Ledger, Read
 from etl_assets.sources.listing import Delivery, ListingFailed, identified, listed
 from etl_assets.sources.reading import DeliveryRejected, read_delivery

@@ -17,8 +17,8 @@ from etl_assets.assets.matrices import matrix
 from etl_assets.contracts import Table
 from etl_assets.feature_groups import Feature, supported
 from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.io_managers.asset_metadata import table_metadata
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import table_metadata
 from etl_assets.tables import available_inputs
 from models.calibration import Floats
 
@@ -86,7 +86,7 @@ class Tenant:
         """An upstream table as input: the run's own days and those around them, as far as they exist."""
         return dg.AssetIn(
             self.key(name),
-            metadata={"columns": columns} if columns else None,
+            metadata={"allow_missing_partitions": True} | ({"columns": columns} if columns else {}),
             partition_mapping=self.window(before_days, after_days),
         )
 

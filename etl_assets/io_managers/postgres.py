@@ -1,4 +1,4 @@
-"""Slices of PostgreSQL tables, written and read whole: one transaction, one lock per slice, binary COPY.
+"""Tables of one PostgreSQL database, written and read by slices.
 
 Generic: what the tables mean and which partitions a run has are the callers' business.
 """
@@ -6,115 +6,146 @@ Generic: what the tables mean and which partitions a run has are the callers' bu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
-import psycopg
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi as adbc
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from etl_assets.contracts import quoted
-from etl_assets.io_managers import postgres_statements as say
-from etl_assets.io_managers.errors import NeverWritten, translated
-from etl_assets.io_managers.postgres_statements import Connection, Target, qualified
+from etl_assets.contracts import Table
+from etl_assets.io_managers.errors import NeverWritten
+from etl_assets.io_managers.frames import rows_of
+from etl_assets.io_managers.postgres_connections import Connection, Connections
+from etl_assets.io_managers.postgres_reading import Selection
+from etl_assets.io_managers.postgres_schema import NOTES, Found, find, qualified, table_of
+from etl_assets.io_managers.postgres_types import sql_type
+from etl_assets.io_managers.postgres_writing import Write
 from etl_assets.io_managers.slices import Slice
+from etl_assets.io_managers.targets import Mode, Target
 
-CONNECT_TIMEOUT_S = 10
 
+class PostgresSettings(BaseModel):
+    """Where the server is, and how long it may take."""
 
-class PostgresWarehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Typed tables in one PostgreSQL database."""
-
-    url: str = Field(description="postgresql://user:password@host:port/database, usually from the environment")
+    url: str = Field(
+        description="postgresql://user:password@host:port/database, usually from the environment. libpq's parameters "
+        "go with it: sslmode, sslrootcert, sslcert, sslkey, several hosts with target_session_attrs=read-write. "
+        "A host elsewhere is verified (sslmode=verify-full) unless the URL says otherwise."
+    )
+    connect_timeout_s: float = Field(default=10, description="seconds until a server that does not answer is given up")
+    lock_timeout_s: float = Field(default=300, description="seconds to wait for other writers of the same slice")
+    statement_timeout_s: float = Field(default=3600, description="seconds that one statement may take, 0 for no bound")
+    retry_for_s: float = Field(
+        default=15, description="seconds in which a lost connection, deadlock or restart is tried again, 0 for never"
+    )
 
     def __repr__(self) -> str:
         """Without the URL: a resource's repr ends up in logs."""
-        return "PostgresWarehouse(...)"
+        return f"{type(self).__name__}(...)"
+
+    __str__ = __repr__
 
     @property
-    def server(self) -> str:
-        """Host, port and database for messages; never user or password."""
-        parts = conninfo_to_dict(self.url)
-        return f"PostgreSQL at {parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    def connections(self) -> Connections:
+        return Connections(
+            self.url, self.connect_timeout_s, self.lock_timeout_s, self.statement_timeout_s, self.retry_for_s
+        )
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A transaction that commits when the block ends and leaves no trace when it raises."""
-        with (
-            translated(self.server),
-            psycopg.connect(self.url, connect_timeout=CONNECT_TIMEOUT_S, application_name="etl_assets") as connection,
-        ):
-            yield connection
 
-    def replace_slice(
-        self, target: Target, slice_: Slice, rows: pa.Table, run_id: str, refused: Mapping[str, str] | None = None
+class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Typed tables in one PostgreSQL database."""
+
+    def write(  # noqa: PLR0913  each says another thing about the write
+        self,
+        target: Target,
+        slice_: Slice,
+        rows: object,
+        run_id: str,
+        *,
+        mode: Mode = Mode.REPLACE_PARTITION,
+        refused: Mapping[str, str] | None = None,
     ) -> dict[str, int]:
-        """The slice holds exactly `rows`, or what it held before. Returns the rows per partition key.
+        """The table is as `mode` says, or as it was before. Returns the rows per partition key.
 
-        Delete and copy share one transaction and each slice has a lock: two runs of the same day that both
-        delete before either inserts would otherwise leave the day twice. The note about the slice commits with
-        the rows, so an empty day and a day that never ran stay different things; the `refused` partitions,
-        outside the slice, are noted with their reason.
+        In `replace_partition`, the default: the slice holds exactly `rows`, or what it held before. Delete and copy
+        share one transaction and each slice has a lock: two runs of the same day that both delete before either
+        inserts would otherwise leave the day twice. Rows may be any frame that `frames.rows_of` takes; a
+        RecordBatchReader is written as it comes, in constant memory, and is not tried again when the server is lost.
 
-        Raises: ContractBroken, RowsOutsideSlice, SchemaDrifted (before anything is deleted); Unavailable, Refused.
+        Raises: ContractBroken, TypeRefused (before connecting, as far as the schema shows it), SchemaDrifted (before
+        anything is deleted), RowsOutsideSlice, KeyRepeated, Refused, OutcomeUnknown: all permanent; Unavailable:
+        transient. After each of them but OutcomeUnknown the table is as it was.
         """
-        conformed = target.table.conform(rows)
-        counts = slice_.counts(conformed)
-        with self.transaction() as connection:
-            say.create(connection, target)
-            say.lock(connection, [f"{target.name}/{key}" for key in sorted(slice_.keys)])
-            say.delete_slice(connection, target, slice_)
-            say.copy(connection, target, conformed)
-            say.note_written(connection, target, counts, run_id)
-            say.note_refused(connection, target, refused or {}, run_id)
-        return counts
-
-    def append(self, target: Target, rows: pa.Table, *, replace_same_key: bool = False) -> None:
-        """The rows are in the table beside what it held; with `replace_same_key` they take the place of their key.
-
-        Without it a second call with the same rows is refused by the key: appending is not idempotent.
-        """
-        conformed = target.table.conform(rows)
-        with self.transaction() as connection:
-            say.create(connection, target)
-            say.lock(connection, [f"{target.name}/"])
-            if replace_same_key:
-                say.delete_keys(connection, target, conformed)
-            say.copy(connection, target, conformed)
+        source = rows_of(rows)
+        target.table.expect(source.schema.names)
+        for column in target.table.columns:
+            sql_type(column.type)
+        write = Write(target, slice_, run_id, mode, refused or {})
+        return self.connections.run(
+            lambda connection: write.perform(connection, source.batches(), self.lock_timeout_s),
+            is_repeatable=source.is_repeatable,
+        )
 
     def read_slice(
         self, target: Target, slice_: Slice, columns: Sequence[str] | None = None, *, must_exist: bool = True
     ) -> pa.Table:
-        """The slice's rows with the contract's types, in key order; only `columns` leave the database.
+        """The slice's rows with the contract's types; only `columns` leave the database.
+
+        In the order of the key; where there is none, as they are stored.
 
         Raises: NeverWritten where the table is missing and `must_exist`; otherwise that is a typed empty table.
         """
-        names = list(columns or target.table.schema.names)
-        schema = pa.schema([target.table.schema.field(name) for name in names])
-        if not self.exists(target.schema, target.table.name):
-            if must_exist:
-                raise NeverWritten(f"{target.name} has never been written; materialise it first")
+        schema = _selected(target.table, columns)
+        if not self._is_there(target, must_exist=must_exist):
             return schema.empty_table()
-        where, values = say.predicate(slice_, first_marker=1)
-        order = ", ".join(quoted(name) for name in target.table.key) or "1"
-        selected = ", ".join(quoted(name) for name in names)
-        found = self.fetch(f"SELECT {selected} FROM {target.sql} WHERE {where} ORDER BY {order}", values)
-        return pa.table([_typed(found[field.name], field.type) for field in schema], schema=schema)
+        selection = Selection(target, slice_, schema)
+        return self.connections.fetch(selection.read)
+
+    def read_batches(
+        self, target: Target, slice_: Slice, columns: Sequence[str] | None = None, *, must_exist: bool = True
+    ) -> pa.RecordBatchReader:
+        """What `read_slice` gives, as batches that arrive while they are used: memory stays flat.
+
+        All are of the moment of the first. The reader holds a connection until its last batch or its end.
+        """
+        schema = _selected(target.table, columns)
+        if not self._is_there(target, must_exist=must_exist):
+            return schema.empty_table().to_reader()
+        selection = Selection(target, slice_, schema)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with self.connections.reading() as connection:
+                yield from selection.stream(connection)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
         """The query's result as Arrow; `$1`, `$2` ... in `sql` are bound to `values`."""
-        with translated(self.server), adbc.connect(self.url) as connection, connection.cursor() as cursor:
-            cursor.execute(sql, tuple(values) or None)
-            return cursor.fetch_arrow_table()
+
+        def read(connection: Any) -> pa.Table:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, tuple(values) or None)
+                return cursor.fetch_arrow_table()
+
+        return self.connections.fetch(read)
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction that commits when the block ends and leaves no trace when it raises; tried once."""
+        return self.connections.transaction()
 
     def exists(self, schema: str, name: str) -> bool:
         """Whether the table is there; asked, not guessed from an error that could mean anything else."""
-        with self.transaction() as connection:
-            row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [qualified(schema, name)]).fetchone()
-        return bool(row and row[0])
+        return self._find(schema, name) is not None
+
+    def described(self, schema: str, name: str, partition_column: str | None) -> Table:
+        """The contract that the database itself holds, for tables that were made by inference.
+
+        Raises: NeverWritten, TypeRefused.
+        """
+        if found := self._find(schema, name):
+            return table_of(name, found, partition_column)
+        raise NeverWritten(f"{schema}.{name} has never been written; materialise it first")
 
     def written(self, schema: str, name: str) -> frozenset[str]:
         """Partition keys that have been written, empty ones included."""
@@ -124,16 +155,25 @@ class PostgresWarehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Partition keys whose last try was refused, with the reason; written before or not."""
         return {key: refusal for key, _, refusal in self._notes(schema, name) if refusal is not None}
 
+    def _is_there(self, target: Target, *, must_exist: bool) -> bool:
+        is_there = self.exists(target.schema, target.table.name)
+        if must_exist and not is_there:
+            raise NeverWritten(f"{target.name} has never been written; materialise it first")
+        return is_there
+
+    def _find(self, schema: str, name: str) -> Found | None:
+        return self.connections.run(lambda connection: find(connection, schema, name))
+
     def _notes(self, schema: str, name: str) -> list[tuple[str, bool, str | None]]:
-        if not self.exists(schema, say.NOTES):
-            return []
-        notes = qualified(schema, say.NOTES)
-        columns = "partition_key, written_at IS NOT NULL, refusal"
-        with self.transaction() as connection:
-            found = connection.execute(f"SELECT {columns} FROM {notes} WHERE table_name = %s", [name])
-            return [(str(key), bool(is_written), refusal) for key, is_written, refusal in found]
+        def read(connection: Connection) -> list[tuple[str, bool, str | None]]:
+            if find(connection, schema, NOTES) is None:
+                return []
+            columns = "partition_key, written_at IS NOT NULL, refusal"
+            notes = f"SELECT {columns} FROM {qualified(schema, NOTES)} WHERE table_name = %s"
+            return [(str(key), bool(done), refusal) for key, done, refusal in connection.execute(notes, [name])]
+
+        return self.connections.run(read)
 
 
-def _typed(found: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    storage = found.type.storage_type if isinstance(found.type, pa.BaseExtensionType) else found.type
-    return found.cast(storage).cast(kind)
+def _selected(table: Table, columns: Sequence[str] | None) -> pa.Schema:
+    return pa.schema([table.schema.field(name) for name in columns or table.schema.names])

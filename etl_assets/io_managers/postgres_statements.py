@@ -1,130 +1,100 @@
-"""What is said to PostgreSQL inside a transaction: create, lock, copy, note. Each takes an open connection.
+"""What is said to PostgreSQL about rows inside a transaction: lock, delete, copy, upsert, note.
 
 Identifiers are quoted and values bound here and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import psycopg
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from etl_assets.contracts import Table, quoted
-from etl_assets.io_managers.errors import SchemaDrifted
-from etl_assets.io_managers.postgres_types import sql_type
-from etl_assets.io_managers.slices import Slice
+from etl_assets.io_managers.errors import TypeRefused
+from etl_assets.io_managers.postgres_connections import Connection
+from etl_assets.io_managers.postgres_schema import notes_of, sql_name
+from etl_assets.io_managers.postgres_types import as_sent, sent_as
+from etl_assets.io_managers.slices import WHOLE, Slice
+from etl_assets.io_managers.targets import Target
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-NOTES = "_slices"
-COPY_ROWS = 16_384
-
-
-@dataclass(frozen=True)
-class Target:
-    """A table in a schema."""
-
-    schema: str
-    table: Table
-
-    @property
-    def name(self) -> str:
-        """Schema and table for people and locks."""
-        return f"{self.schema}.{self.table.name}"
-
-    @property
-    def sql(self) -> str:
-        return qualified(self.schema, self.table.name)
-
-    @property
-    def notes(self) -> str:
-        """The table beside it that says which slices were written or refused."""
-        return qualified(self.schema, NOTES)
+WHOLE_LOCK, SHARED_LOCK = "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"
+MOST_LOCKS = 100
+ARRIVING = '"_arriving"'
 
 
-def qualified(schema: str, name: str) -> str:
-    """The quoted name of a table with its schema."""
-    return f"{quoted(schema)}.{quoted(name)}"
+def lock(connection: Connection, target: Target, slice_: Slice) -> None:
+    """Until this transaction ends it is alone on the slice; on the whole table, if the slice is that.
 
-
-def create(connection: Connection, target: Target) -> None:
-    """The table exists as its contract says.
-
-    Raises: SchemaDrifted where a table of this name has other columns or types.
+    Writers of slices share the table: a writer of the whole table that did not see theirs would leave both.
+    Slices are locked in the order of their names, so that no two writers wait for each other; more than
+    `MOST_LOCKS` of them as the whole table, since the server has room for a few thousand locks only.
     """
-    lock(connection, [f"{target.name} DDL"])
-    if found := _catalogue(connection, target):
-        wanted = {field.name: sql_type(field.type) for field in target.table.schema}
-        if found != wanted:
-            different = sorted({*found.items()} ^ {*wanted.items()})
-            raise SchemaDrifted(f"{target.name} in the database differs from its contract in {different}")
-        return
-    lock(connection, [f"{target.schema} DDL"])
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(target.schema)}")
-    connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {target.notes} (table_name text, partition_key text, "
-        "row_count bigint, written_at timestamptz, refusal text, refused_at timestamptz, run_id text NOT NULL, "
-        "PRIMARY KEY (table_name, partition_key))"
-    )
-    connection.execute(target.table.ddl(target.sql, sql_type))
+    is_whole = slice_ == WHOLE or len(slice_.keys) > MOST_LOCKS
+    _lock(connection, WHOLE_LOCK if is_whole else SHARED_LOCK, [target.name])
+    if not is_whole:
+        _lock(connection, WHOLE_LOCK, [f"{target.name}/{key}" for key in sorted(slice_.keys)])
 
 
-def _catalogue(connection: Connection, target: Target) -> dict[str, str]:
-    found = connection.execute(
-        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
-        "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
-        [target.sql],
-    )
-    return {str(column): str(kind) for column, kind in found}
+def _lock(connection: Connection, function: str, names: list[str]) -> None:
+    connection.execute(f"SELECT {function}(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS t(name)", [names])
 
 
-def lock(connection: Connection, names: Sequence[str]) -> None:
-    """This transaction is alone on `names` until it ends; always taken in the given order, so no two deadlock."""
-    connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS t(name)", [list(names)]
-    )
-
-
-def delete_slice(connection: Connection, target: Target, slice_: Slice) -> None:
+def delete(connection: Connection, target: Target, slice_: Slice) -> None:
     """The slice is empty until this transaction ends."""
     where, values = predicate(slice_)
-    connection.execute(f"DELETE FROM {target.sql} WHERE {where}", values)
+    connection.execute(f"DELETE FROM {sql_name(target)} WHERE {where}", values)
 
 
-def delete_keys(connection: Connection, target: Target, rows: pa.Table) -> None:
-    """No row of the table has a key that `rows` have."""
-    key = target.table.key
-    names = ", ".join(quoted(name) for name in key)
-    arrays = ", ".join(f"%s::{sql_type(target.table.schema.field(name).type)}[]" for name in key)
+def copy(connection: Connection, into: str, batches: Iterable[pa.Table], table: Table, options: str = "") -> None:
+    """The rows are in the table `into` by column name, in PostgreSQL's binary format, straight from Arrow."""
+    schema = pa.schema([pa.field(field.name, sent_as(field.type)) for field in table.schema])
+    encoder = ArrowToPostgresBinaryEncoder(schema)
+    names = ", ".join(quoted(name) for name in schema.names)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {into} ({names}) FROM STDIN (FORMAT BINARY{options})") as to:
+        to.write(encoder.write_header())
+        for batch in batches:
+            for rows in as_sent(batch).to_batches():
+                to.write(_encoded(encoder, rows))
+        to.write(encoder.finish())
+
+
+def _encoded(encoder: ArrowToPostgresBinaryEncoder, rows: pa.RecordBatch) -> bytes:
+    try:
+        return encoder.write_batch(rows)
+    except ValueError as error:
+        raise TypeRefused(f"a value is outside what PostgreSQL can hold: {str(error).splitlines()[0]}") from None
+
+
+def upsert(connection: Connection, target: Target, batches: Iterable[pa.Table]) -> None:
+    """Each row stands in the table, in the place of the one that had its key.
+
+    Raises: psycopg's CardinalityViolation where the rows themselves repeat a key: which one should win?
+    """
+    table, name = target.table, sql_name(target)
+    columns, key = table.schema.names, [quoted(column) for column in table.key]
+    connection.execute(f"CREATE TEMP TABLE {ARRIVING} (LIKE {name}) ON COMMIT DROP")
+    copy(connection, ARRIVING, batches, table)
+    listed = ", ".join(quoted(column) for column in columns)
+    changed = ", ".join(f"{quoted(c)} = excluded.{quoted(c)}" for c in columns if c not in table.key)
+    action = f"UPDATE SET {changed}" if changed else "NOTHING"
     connection.execute(
-        f"DELETE FROM {target.sql} WHERE ({names}) IN (SELECT * FROM unnest({arrays}))",
-        [rows[name].to_pylist() for name in key],
+        f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {ARRIVING} ORDER BY {', '.join(key)} "
+        f"ON CONFLICT ({', '.join(key)}) DO {action}"
     )
 
 
-def copy(connection: Connection, target: Target, rows: pa.Table) -> None:
-    """The rows are copied by column name in PostgreSQL's binary format, straight from Arrow."""
-    encoder = ArrowToPostgresBinaryEncoder(rows.schema)
-    names = ", ".join(quoted(name) for name in rows.column_names)
-    into = f"COPY {target.sql} ({names}) FROM STDIN WITH (FORMAT BINARY)"
-    with connection.cursor() as cursor, cursor.copy(into) as stream:
-        stream.write(encoder.write_header())
-        for batch in rows.to_batches(max_chunksize=COPY_ROWS):
-            stream.write(encoder.write_batch(batch))
-        stream.write(encoder.finish())
-
-
-def note_written(connection: Connection, target: Target, counts: Mapping[str, int], run_id: str) -> None:
+def note_written(
+    connection: Connection, target: Target, counts: Mapping[str, int], run_id: str, *, is_added: bool
+) -> None:
     """Each partition's row count and run stand beside the rows, in the same transaction."""
+    rows = "_slices.row_count + excluded.row_count" if is_added else "excluded.row_count"
     connection.execute(
-        f"INSERT INTO {target.notes} (table_name, partition_key, row_count, run_id, written_at) "
+        f"INSERT INTO {notes_of(target)} (table_name, partition_key, row_count, run_id, written_at) "
         "SELECT %s, key, rows, %s, now() FROM unnest(%s::text[], %s::bigint[]) AS t(key, rows) "
-        "ON CONFLICT (table_name, partition_key) DO UPDATE SET row_count = excluded.row_count, "
-        "run_id = excluded.run_id, written_at = now(), refusal = NULL, refused_at = NULL",
+        "ON CONFLICT (table_name, partition_key) DO UPDATE SET refusal = NULL, refused_at = NULL, "
+        f"row_count = {rows}, run_id = excluded.run_id, written_at = now()",
         [target.table.name, run_id, list(counts), list(counts.values())],
     )
 
@@ -132,7 +102,7 @@ def note_written(connection: Connection, target: Target, counts: Mapping[str, in
 def note_refused(connection: Connection, target: Target, refused: Mapping[str, str], run_id: str) -> None:
     """Each refused partition has its reason; the rows that it holds from before are untouched."""
     connection.execute(
-        f"INSERT INTO {target.notes} (table_name, partition_key, refusal, run_id, refused_at) "
+        f"INSERT INTO {notes_of(target)} (table_name, partition_key, refusal, run_id, refused_at) "
         "SELECT %s, key, why, %s, now() FROM unnest(%s::text[], %s::text[]) AS t(key, why) "
         "ON CONFLICT (table_name, partition_key) DO UPDATE SET refusal = excluded.refusal, "
         "run_id = excluded.run_id, refused_at = now()",
@@ -140,16 +110,25 @@ def note_refused(connection: Connection, target: Target, refused: Mapping[str, s
     )
 
 
-def predicate(slice_: Slice, first_marker: int | None = None) -> tuple[str, list[date | datetime | str]]:
-    """The slice as SQL with bound values; markers are %s, or $n from `first_marker` on."""
-    if slice_.column is None:
-        return "TRUE", []
-    column, clauses = quoted(slice_.column), []
-    values: list[date | datetime | str] = []
-    is_value = bool(slice_.parts) and slice_.parts[0].end is None
-    for start, end in slice_.ranges():
-        bounds = [start] if is_value else [start, end]
-        at = [f"${len(values) + n + first_marker}" if first_marker else "%s" for n in range(len(bounds))]
-        clauses.append(f"{column} = {at[0]}" if is_value else f"({column} >= {at[0]} AND {column} < {at[1]})")
-        values.extend(bounds)
-    return " OR ".join(clauses) or "FALSE", values
+def forget(connection: Connection, target: Target) -> None:
+    """No partition of the table counts as written."""
+    connection.execute(f"DELETE FROM {notes_of(target)} WHERE table_name = %s", [target.table.name])
+
+
+def predicate(slice_: Slice, *, is_numbered: bool = False) -> tuple[str, list[Any]]:
+    """The slice as SQL with bound values; their markers are %s, or $1, $2 ... where `is_numbered`."""
+    values: list[Any] = []
+
+    def bound(value: Any) -> str:
+        values.append(value)
+        return f"${len(values)}" if is_numbered else "%s"
+
+    def alternatives(column: str, ranges: Iterable[tuple[Any, Any]]) -> str:
+        clauses = [
+            f"{column} = {bound(start)}" if end is None else f"({column} >= {bound(start)} AND {column} < {bound(end)})"
+            for start, end in ranges
+        ]
+        return " OR ".join(clauses) or "FALSE"
+
+    where = [f"({alternatives(quoted(d.column), d.ranges())})" for d in slice_.dimensions]
+    return " AND ".join(where) or "TRUE", values

@@ -1,34 +1,140 @@
-"""Arrow types in PostgreSQL: the column type that holds each exactly, or a refusal by name."""
+"""Arrow types in PostgreSQL: the column type that holds each exactly, or a refusal by name.
+
+Three views of a type: as the contract says it, as it is sent (`sent_as`), as the catalogue prints it (`sql_type`).
+"""
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 
+from etl_assets.contracts import Column, Table
 from etl_assets.io_managers.errors import TypeRefused
 
-EXACT: dict[pa.DataType, str] = {
-    pa.string(): "text",
-    pa.large_string(): "text",
-    pa.binary(): "bytea",
-    pa.bool_(): "boolean",
-    pa.int16(): "smallint",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.float32(): "real",
-    pa.float64(): "double precision",
-    pa.date32(): "date",
+STORED: dict[str, str] = {
+    "string": "text",
+    "large_string": "text",
+    "string_view": "text",
+    "binary": "bytea",
+    "large_binary": "bytea",
+    "binary_view": "bytea",
+    "bool": "boolean",
+    "int8": "smallint",
+    "int16": "smallint",
+    "int32": "integer",
+    "int64": "bigint",
+    "uint8": "smallint",
+    "uint16": "integer",
+    "uint32": "bigint",
+    "uint64": "numeric(20,0)",
+    "halffloat": "real",
+    "float": "real",
+    "double": "double precision",
+    "date32[day]": "date",
+    "date64[ms]": "date",
+    "time32[s]": "time without time zone",
+    "time32[ms]": "time without time zone",
+    "time64[us]": "time without time zone",
+    "extension<arrow.json>": "json",
+    "extension<arrow.uuid>": "uuid",
 }
+READ: dict[str, pa.DataType] = {
+    "text": pa.string(),
+    "character varying": pa.string(),
+    "bytea": pa.binary(),
+    "boolean": pa.bool_(),
+    "smallint": pa.int16(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "real": pa.float32(),
+    "double precision": pa.float64(),
+    "date": pa.date32(),
+    "time without time zone": pa.time64("us"),
+    "timestamp without time zone": pa.timestamp("us"),
+    "timestamp with time zone": pa.timestamp("us", "UTC"),
+    "json": pa.json_(),
+    "uuid": pa.uuid(),
+}
+MAX_DIGITS = 38
 
 
 def sql_type(kind: pa.DataType) -> str:
     """The type as PostgreSQL itself prints it, so that a table in the catalogue can be compared with the contract.
 
-    Raises: TypeRefused for a type that would lose something, such as nanoseconds.
+    Raises: TypeRefused for a type that would lose something, such as nanoseconds, durations or nested values.
     """
-    if kind in EXACT:
-        return EXACT[kind]
-    if pa.types.is_decimal(kind):
+    if stored := STORED.get(str(kind)):
+        return stored
+    if pa.types.is_fixed_size_binary(kind):
+        return "bytea"
+    if pa.types.is_decimal(kind) and kind.precision <= MAX_DIGITS:
         return f"numeric({kind.precision},{kind.scale})"
-    if pa.types.is_timestamp(kind) and kind.unit == "us":
+    if pa.types.is_timestamp(kind) and kind.unit != "ns":
         return "timestamp with time zone" if kind.tz else "timestamp without time zone"
     raise TypeRefused(f"PostgreSQL has no type that holds Arrow's {kind} exactly; cast it before writing")
+
+
+def arrow_of(stored: str) -> pa.DataType:
+    """The Arrow type in which a column that the catalogue prints as `stored` is read.
+
+    Raises: TypeRefused where no Arrow type holds it exactly, such as interval, jsonb or numeric without precision.
+    """
+    if kind := READ.get(stored):
+        return kind
+    if found := re.fullmatch(r"numeric\((\d+),(-?\d+)\)", stored):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    raise TypeRefused(f"no Arrow type holds PostgreSQL's {stored} exactly; give the asset a contract without it")
+
+
+def inferred(name: str, schema: pa.Schema, key: tuple[str, ...], partition_column: str | None) -> Table:
+    """The table that rows of this schema need: every type as it will be read back, nullable but for the key.
+
+    Dictionaries become their values, nanoseconds microseconds; a value that does not fit is refused when written.
+    """
+    columns = tuple(Column(field.name, _readable(field), "") for field in schema)
+    return Table(name, f"Inferred from the first rows of {name}.", columns, key, partition_column)
+
+
+def _readable(column: pa.Field) -> pa.DataType:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_timestamp(kind):
+        kind = pa.timestamp("us", "UTC" if kind.tz else None)
+    if pa.types.is_time64(kind):
+        kind = pa.time64("us")
+    try:
+        return arrow_of(sql_type(kind))
+    except TypeRefused as refusal:
+        raise TypeRefused(f"column {column.name}: {refusal.description}") from None
+
+
+def sent_as(kind: pa.DataType) -> pa.DataType:
+    """The type that the encoder takes for it."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.storage_type
+    if pa.types.is_date64(kind):
+        return pa.date32()
+    return pa.binary() if kind == pa.binary_view() else kind
+
+
+def as_sent(rows: pa.Table) -> pa.Table:
+    """Rows of a contract as the encoder takes them."""
+    wanted = pa.schema([pa.field(f.name, sent_as(f.type)) for f in rows.schema])
+    return rows if wanted.equals(rows.schema) else rows.cast(wanted)
+
+
+def as_read(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows that came from PostgreSQL in the contract's own types."""
+    return pa.table([_typed(rows[field.name], field.type) for field in schema], schema=schema)
+
+
+def _typed(found: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if found.type == kind:
+        return found
+    storage = found.type.storage_type if isinstance(found.type, pa.BaseExtensionType) else found.type
+    values = found.cast(storage)
+    if kind == pa.uint64():
+        values = values.cast(pa.decimal128(20, 0))
+    return values.cast(kind)

@@ -1,90 +1,129 @@
-"""Which rows of a table a run owns: partitions as bounds on one column.
+"""Which rows of a table a run owns: partitions as bounds on one column, or on several.
 
-Knows Dagster's partitions and Arrow columns; no SQL and no driver. How a slice is replaced belongs to the
-warehouse modules.
+Knows Arrow columns; no Dagster, no SQL and no driver. How Dagster's partitions become a slice is in `partitions.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
 
-import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.io_managers.errors import Permanent, RowsOutsideSlice
+from etl_assets.io_managers.errors import RowsOutsideSlice
 
-Bound = date | datetime | str
+Positions = np.ndarray[tuple[int], np.dtype[np.int64]]
+WHOLE_TABLE = ""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One partition: the rows with start <= value < end, or, where `end` is None, value = start."""
+    """One partition of a dimension: start <= value < end, or, where `end` is None, value = start."""
 
     key: str
-    start: Bound
-    end: Bound | None
+    start: Any
+    end: Any | None = None
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A column and the disjoint parts of it that a run owns: all windows in order of time, or all values."""
+
+    column: str
+    parts: tuple[Part, ...]
+
+    @property
+    def is_window(self) -> bool:
+        return bool(self.parts) and self.parts[0].end is not None
+
+    def ranges(self) -> list[tuple[Any, Any]]:
+        """Adjacent windows merged into few bounds: a range of 700 days is one predicate, not 700."""
+        merged: list[tuple[Any, Any]] = []
+        for part in self.parts:
+            if merged and merged[-1][1] == part.start:
+                merged[-1] = (merged[-1][0], part.end)
+            else:
+                merged.append((part.start, part.end))
+        return merged
+
+    def positions(self, values: pa.ChunkedArray | pa.Array) -> Positions:
+        """For each value the part that it is in, -1 where none."""
+        if not self.parts:
+            return np.full(len(values), -1)
+        starts = [part.start for part in self.parts]
+        if not self.is_window:
+            found = pc.index_in(values, value_set=pa.array(starts, type=values.type))
+            return np.asarray(pc.fill_null(found, -1)).astype(np.int64)
+        ends = _as_integers(pa.array([part.end for part in self.parts], type=values.type))
+        ordinals = _as_integers(values)
+        at = np.searchsorted(_as_integers(pa.array(starts, type=values.type)), ordinals, side="right") - 1
+        is_inside = (at >= 0) & (ordinals < ends[at])
+        return np.where(is_inside, at, -1)
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The partitions that a run reads or writes, in order. No column: the whole table is one slice."""
+    """The partitions that a run reads or writes: the product of its dimensions. No dimension: the whole table."""
 
-    column: str | None
-    parts: tuple[Part, ...]
+    dimensions: tuple[Dimension, ...] = ()
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The partition keys in the order of `positions`; of several dimensions joined by |, as Dagster does."""
+        if not self.dimensions:
+            return (WHOLE_TABLE,)
+        return tuple("|".join(keys) for keys in product(*([p.key for p in d.parts] for d in self.dimensions)))
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(part.key for part in self.parts) if self.column else (WHOLE_TABLE,)
+    def columns(self) -> tuple[str, ...]:
+        return tuple(dimension.column for dimension in self.dimensions)
 
-    def ranges(self) -> list[tuple[Bound, Bound]]:
-        """Adjacent time windows merged into few bounds: a range of 700 days is one predicate, not 700."""
-        merged: list[tuple[Bound, Bound]] = []
-        for part in self.parts:
-            end = part.start if part.end is None else part.end
-            if merged and part.end is not None and merged[-1][1] == part.start:
-                merged[-1] = (merged[-1][0], end)
-            else:
-                merged.append((part.start, end))
-        return merged
-
-    def counts(self, rows: pa.Table) -> dict[str, int]:
-        """Rows per partition key.
+    def positions(self, rows: pa.Table | pa.RecordBatch) -> Positions:
+        """For each row the index of its partition among `keys`.
 
         Raises: RowsOutsideSlice with their number; their values are personal and stay out of the message.
         """
-        if self.column is None:
-            return {WHOLE_TABLE: rows.num_rows}
-        counts = dict.fromkeys(self.keys, 0) | self._counts_inside(rows[self.column])
-        if outside := rows.num_rows - sum(counts.values()):
+        if not self.dimensions:
+            return np.zeros(rows.num_rows, np.int64)
+        found = [dimension.positions(rows[dimension.column]) for dimension in self.dimensions]
+        if outside := int(np.count_nonzero(np.any(np.stack(found) < 0, axis=0))):
             raise RowsOutsideSlice(
-                f"{outside} of {rows.num_rows} rows have a {self.column} outside the partitions {self.span()}"
+                f"{outside} of {rows.num_rows} rows have a {', '.join(self.columns)} outside the partitions "
+                f"{self.span()}; filter them, or check the time zone of the partition column"
             )
-        return counts
+        shape = [len(dimension.parts) for dimension in self.dimensions]
+        return np.ravel_multi_index(found, shape) if prod(shape) else np.zeros(0, np.int64)
 
     def span(self) -> str:
         """The partitions in words: first to last key."""
         return " to ".join(dict.fromkeys((self.keys[0], self.keys[-1]))) if self.keys else "(none)"
 
-    def _counts_inside(self, values: pa.ChunkedArray) -> dict[str, int]:
-        if not self.parts:
-            return {}
-        if self.parts[0].end is None:
-            found = {str(item["values"]): item["counts"] for item in pc.value_counts(values).to_pylist()}
-            return {key: found.get(key, 0) for key in self.keys}
-        starts = _as_integers([part.start for part in self.parts], values.type)
-        ends = _as_integers([part.end for part in self.parts], values.type)
-        ordinals = _as_integers(values.drop_null(), values.type)
-        at = np.searchsorted(starts, ordinals, side="right") - 1
-        inside = (at >= 0) & (ordinals < ends[at])
-        counts = np.bincount(at[inside], minlength=len(self.parts))
-        return {part.key: int(count) for part, count in zip(self.parts, counts, strict=True)}
+
+WHOLE = Slice()
 
 
-WHOLE_TABLE = ""
+class Counts:
+    """Rows per partition key, added up batch by batch."""
+
+    def __init__(self, slice_: Slice) -> None:
+        self.slice = slice_
+        self._totals = np.zeros(len(slice_.keys), np.int64)
+
+    def add(self, rows: pa.Table | pa.RecordBatch) -> Positions:
+        """The rows are counted; returns where each belongs. Raises: RowsOutsideSlice."""
+        positions = self.slice.positions(rows)
+        self._totals += np.bincount(positions, minlength=len(self._totals))
+        return positions
+
+    def by_key(self) -> dict[str, int]:
+        return dict(zip(self.slice.keys, self._totals.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -95,48 +134,15 @@ class Partial:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def slice_of(context: dg.OutputContext | dg.InputContext, column: str | None, kind: pa.DataType | None) -> Slice:
-    """The slice that Dagster's context asks for, with bounds of the column's type.
-
-    A date column gets dates in the partitions' own time zone: converted to UTC first, midnight in Berlin
-    would be the day before.
-    """
-    if not context.has_asset_partitions:
-        return Slice(None, ())
-    if column is None:
-        raise Permanent(f"asset {context.asset_key.to_user_string()} is partitioned, its table has no partition column")
-    definition = context.asset_partitions_def
-    return Slice(column, tuple(_parts(definition, context.asset_partition_keys, kind)))
-
-
-def _parts(definition: dg.PartitionsDefinition, keys: Iterable[str], kind: pa.DataType | None) -> Iterable[Part]:
-    if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
-        yield from (Part(key, key, None) for key in keys)
-        return
-    windows = sorted((definition.time_window_for_partition_key(key), key) for key in keys)
-    for window, key in windows:
-        is_date = kind is not None and pa.types.is_date(kind)
-        yield Part(key, *((window.start.date(), window.end.date()) if is_date else (window.start, window.end)))
-
-
 def daily_slice(column: str, days: Iterable[date]) -> Slice:
     """The slice of these days, for code that reads beside Dagster's inputs."""
-    return Slice(column, tuple(Part(d.isoformat(), d, d + timedelta(days=1)) for d in sorted(days)))
+    parts = tuple(Part(d.isoformat(), d, d + timedelta(days=1)) for d in sorted(days))
+    return Slice((Dimension(column, parts),))
 
 
-def _as_integers(values: object, kind: pa.DataType) -> np.ndarray:
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else pa.array(values, type=kind)
-    width = pa.int32() if pa.types.is_date32(kind) else pa.int64()
-    return np.asarray(array.cast(width))
-
-
-def narrow(context: dg.OutputContext, refused: Iterable[str]) -> None:
-    """Dagster records as materialised only the partitions that are not refused.
-
-    Dagster 1.13 records every partition of a range once an output is handled. The partitions that it records
-    are read from this private attribute after the write; a test pins that it still works.
-    """
-    subset = context._asset_partitions_subset  # noqa: SLF001
-    if subset is not None:
-        kept = set(subset.get_partition_keys()) - set(refused)
-        context._asset_partitions_subset = context.asset_partitions_def.subset_with_partition_keys(kept)  # noqa: SLF001
+def _as_integers(values: pa.ChunkedArray | pa.Array) -> Positions:
+    """Dates and instants in their own unit, null as the smallest integer, which no window holds."""
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    width = pa.int32() if pa.types.is_date32(array.type) else pa.int64()
+    smallest = np.iinfo(width.to_pandas_dtype()).min
+    return np.asarray(pc.fill_null(array.cast(width), smallest)).astype(np.int64)

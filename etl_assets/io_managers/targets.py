@@ -1,0 +1,64 @@
+"""Where rows go and how: a table in a schema, its layout, and the modes in which it is written.
+
+Data only; what each choice means in SQL belongs to the warehouse modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from etl_assets.contracts import Table
+
+
+class Mode(StrEnum):
+    """What a write leaves in the table; each either happens whole or not at all."""
+
+    REPLACE_PARTITION = "replace_partition"
+    """The run's partitions hold exactly the rows, others are untouched. Idempotent."""
+
+    APPEND = "append"
+    """The rows stand beside what was there. Not idempotent: a rerun doubles them, or is refused by the key."""
+
+    UPSERT = "upsert"
+    """Each row takes the place of the row with its key; no row is removed. Idempotent."""
+
+    REPLACE_TABLE = "replace_table"
+    """The table holds exactly the rows of this run, whatever partitions it held. Idempotent."""
+
+
+class Layout(StrEnum):
+    """How a partition lies in the database; chosen when the table is made and not changed by later writes."""
+
+    PLAIN = "plain"
+    """One table; a partition is replaced by DELETE and COPY. Right for most: readers never wait."""
+
+    PARTITIONED = "partitioned"
+    """A database partition per partition; replacing one builds it aside and swaps it in. For slices from about
+    100,000 rows, where the database can do it. The swap waits for readers of the table and they for it, each time
+    at most a second. A REPEATABLE READ transaction that took its snapshot before the swap and reads the table for
+    the first time after it sees neither old nor new state as of its snapshot: in PostgreSQL it sees the new rows
+    (they are loaded frozen; otherwise it would see none)."""
+
+
+class Drift(StrEnum):
+    """What happens when a table is not as its contract says; decided before anything is deleted."""
+
+    ERROR = "error"
+    ADD = "add"
+    """Missing columns are added, nullable; columns that only the table has stay, and are null in new rows."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table in a schema, with how it is laid out and what may change about it."""
+
+    schema: str
+    table: Table
+    layout: Layout = Layout.PLAIN
+    drift: Drift = Drift.ERROR
+
+    @property
+    def name(self) -> str:
+        """Schema and table for people and locks."""
+        return f"{self.schema}.{self.table.name}"
