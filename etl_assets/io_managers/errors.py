@@ -82,12 +82,15 @@ FAILED_LOGINS = {
     "no pg_hba.conf entry": "has no pg_hba.conf entry for this user, database, address and encryption",
     "certificate verify failed": "has a certificate that sslrootcert does not vouch for",
     "does not match host name": "has a certificate for another host name than the URL's",
-    "root certificate file": "must be verified, and sslrootcert names no file: give it the authority's certificate",
+    "root certificate file": "must be verified, and sslrootcert is missing or no certificate: give it the authority's",
     "does not support SSL": "speaks no TLS: sslmode asks for it",
-    "does not exist": "knows no such database or role",
-    "certificate authentication": "refuses the client certificate",
-    "private key": "cannot be shown the client certificate: its sslkey cannot be read",
+    "requires a valid client certificate": "wants a client certificate: give sslcert and sslkey in the URL",
+    "alert unknown ca": "does not know the authority of the client certificate",
+    "certificate authentication": "refuses the client certificate: it is for another user",
+    "private key": "cannot be shown the client certificate: its sslkey cannot be read or is another's",
     "client certificate": "refuses the client certificate",
+    "invalid sslmode value": "cannot be asked: the URL's sslmode is none of libpq's",
+    "does not exist": "knows no such database or role",
 }
 
 

@@ -85,6 +85,7 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
         return self.connections.run(
             lambda connection: write.perform(connection, source.batches(), self.lock_timeout_s),
             is_repeatable=source.is_repeatable,
+            is_idempotent=mode is not Mode.APPEND,
         )
 
     def read_slice(

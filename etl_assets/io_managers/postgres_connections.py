@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -61,7 +61,8 @@ class Connections:
         A server elsewhere must prove its name: libpq's own default takes any certificate, or none.
         """
         said = conninfo_to_dict(self.url)
-        is_local = all(host in LOCAL or host.startswith("/") for host in str(said.get("host") or "").split(","))
+        hosts = ",".join(str(said.get(name) or "") for name in ("host", "hostaddr")).split(",")
+        is_local = all(host in LOCAL or host.startswith("/") for host in hosts)
         defaults: dict[str, Any] = {
             "connect_timeout": max(2, round(self.connect_timeout_s)),
             "application_name": "etl_assets",
@@ -79,16 +80,20 @@ class Connections:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         return make_conninfo("", **{**defaults, **said, "options": f"{options} {said.get('options') or ''}".strip()})
 
-    def run(self, work: Callable[[Connection], Result], *, is_repeatable: bool = True) -> Result:
+    def run(
+        self, work: Callable[[Connection], Result], *, is_repeatable: bool = True, is_idempotent: bool = True
+    ) -> Result:
         """`work` has happened in one committed transaction, or nothing of it has.
 
         A lost connection, a deadlock, a lock not got or a server that restarts are tried again from the start for
         `retry_for_s`, unless `work` is not repeatable, as when it consumes a stream.
 
-        Raises: what `work` raises; Unavailable (nothing was written); Refused; OutcomeUnknown where the connection
-        was lost in the commit and the server cannot say whether it happened.
+        Raises: what `work` raises; Unavailable (nothing was written, or it may happen again as it is idempotent);
+        Refused; OutcomeUnknown where the connection was lost in the commit of something not idempotent and the
+        server cannot say whether it happened.
         """
-        return _retried(lambda: self._once(work), self.retry_for_s if is_repeatable else 0)
+        once = partial(self._once, work, is_idempotent=is_idempotent)
+        return _retried(once, self.retry_for_s if is_repeatable else 0)
 
     def fetch(self, read: Callable[[adbc.Connection], Result]) -> Result:
         """What `read` returns; tried again like `run`."""
@@ -112,7 +117,7 @@ class Connections:
             yield connection
             connection.commit()
 
-    def _once(self, work: Callable[[Connection], Result]) -> Result:
+    def _once(self, work: Callable[[Connection], Result], *, is_idempotent: bool) -> Result:
         with translated(self.server), self._pooled(_connection, _ping) as connection:
             result = work(connection)
             row = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
@@ -120,22 +125,24 @@ class Connections:
             try:
                 connection.commit()
             except psycopg.OperationalError:
-                if transaction is None or not connection.closed or self._was_committed(transaction) is False:
+                if transaction is None or not connection.closed:
+                    raise
+                status = self._status(transaction)
+                if status is None and not is_idempotent:
+                    raise OutcomeUnknown(
+                        f"{self.server} was lost in a commit and does not say whether transaction {transaction} "
+                        "happened; look at the table before running again"
+                    ) from None
+                if status != "committed":
                     raise
         return result
 
-    def _was_committed(self, transaction: str) -> bool:
-        """Asked of the server: appending again what was committed would double it."""
+    def _status(self, transaction: str) -> str | None:
+        """Asked of the server: appending again what was committed would double it. None where it does not know."""
         try:
-            status = _retried(lambda: self._decided(transaction), max(self.retry_for_s, ASK_FOR_S))
+            return _retried(lambda: self._decided(transaction), max(self.retry_for_s, ASK_FOR_S))
         except Unavailable:
-            status = None
-        if status is None:
-            raise OutcomeUnknown(
-                f"{self.server} was lost in a commit and does not say whether transaction {transaction} happened; "
-                "look at the table before running again"
-            )
-        return status == "committed"
+            return None
 
     def _decided(self, transaction: str) -> str | None:
         with self.transaction() as connection:

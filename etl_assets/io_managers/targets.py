@@ -35,10 +35,9 @@ class Layout(StrEnum):
 
     PARTITIONED = "partitioned"
     """A database partition per partition; replacing one builds it aside and swaps it in. For slices from about
-    100,000 rows, where the database can do it. The swap waits for readers of the table and they for it, each time
-    at most a second. A REPEATABLE READ transaction that took its snapshot before the swap and reads the table for
-    the first time after it sees neither old nor new state as of its snapshot: in PostgreSQL it sees the new rows
-    (they are loaded frozen; otherwise it would see none)."""
+    100,000 rows. The swap waits for readers of the table and they for it, at most a second at a time. A transaction
+    in REPEATABLE READ whose snapshot is older than a swap sees the new rows, not those of its snapshot: they are
+    loaded frozen, since otherwise it would see none, and a dump taken meanwhile would lack the day."""
 
 
 class Drift(StrEnum):
