@@ -6,7 +6,6 @@ One run cannot mix daily and weekly partitions, and scores need the versions tha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -17,21 +16,8 @@ from dagster import DagsterInstance
 
 from etl_assets.institution import LAYERS
 
-STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S = 60_000, 3_600
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 OnStep = Callable[[str], None]
-
-
-@contextmanager
-def opened_instance() -> Iterator[DagsterInstance]:
-    """The instance of `dagster.yaml` in the working directory, holding its connections.
-
-    Dagster connects anew for every event otherwise, and a login costs more than the event. What is meant for
-    the webserver is only this: a pool, and a bound on each statement.
-    """
-    with DagsterInstance.from_config(".") as instance:
-        instance.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, max_overflow=4)
-        yield instance
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def backfill(
     only_missing: Annotated[bool, typer.Option(help="Leave alone the partitions that are materialised.")] = False,
 ) -> None:
     """Run FIRST .. LAST of one institution: one run per partitioning, raw to scored."""
-    from etl_assets.backfill import Request, opened_instance, planned
+    import dagster as dg
+
+    from etl_assets.backfill import Request, planned
     from etl_assets.backfill import backfill as run_backfill
     from etl_assets.definitions import build_definitions
 
@@ -63,7 +65,7 @@ def backfill(
     _prepared()
     request = Request(spec.institution, first.date(), last.date(), only_missing)
     runs = []
-    with opened_instance() as instance, console.status("Starting ...") as status:
+    with dg.DagsterInstance.from_config(".") as instance, console.status("Starting ...") as status:
         plan = planned(build_definitions(), instance, request)
         if not plan and not only_missing:
             raise typer.BadParameter(

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from etl_assets import report
-from etl_assets.backfill import LayerRun, Request, opened_instance, planned
+from etl_assets.backfill import LayerRun, Request, planned
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
@@ -74,7 +75,7 @@ def _backfill_all(console: Console, specs: list[InstitutionSpec]) -> list[LayerR
 
 def _steps(requests: list[Request]) -> int:
     definitions = build_definitions(DEMO_INSTITUTIONS)
-    with opened_instance() as instance:
+    with dg.DagsterInstance.from_config(".") as instance:
         return sum(run.steps for request in requests for run in planned(definitions, instance, request))
 
 

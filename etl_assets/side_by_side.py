@@ -14,7 +14,9 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from time import sleep
 
-from etl_assets.backfill import LayerRun, Request, backfill, opened_instance, planned
+import dagster as dg
+
+from etl_assets.backfill import LayerRun, Request, backfill, planned
 from etl_assets.definitions import build_definitions
 
 POLL_S = 0.1
@@ -45,6 +47,6 @@ def _introduce(told: SimpleQueue[str]) -> None:
 
 
 def _run(folder: Path, request: Request) -> list[LayerRun]:
-    with opened_instance() as instance:
+    with dg.DagsterInstance.from_config(".") as instance:
         plan = planned(build_definitions(folder), instance, request)
         return list(backfill(plan, instance, _TOLD.get().put))

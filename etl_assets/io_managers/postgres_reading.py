@@ -45,10 +45,9 @@ class Selection:
                 yield from as_read(pa.Table.from_batches([batch]), self.schema).to_batches()
 
     def _execute(self, cursor: adbc.Cursor) -> None:
-        where, values = predicate(self.slice, is_numbered=True)
         names = ", ".join(quoted(name) for name in self.schema.names)
         order = ", ".join(quoted(name) for name in self.target.table.key)
         if not order:
             cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
-        statement = f"SELECT {names} FROM {sql_name(self.target)} WHERE {where}"
-        cursor.execute(statement + (f" ORDER BY {order}" if order else ""), tuple(values) or None)
+        statement = f"SELECT {names} FROM {sql_name(self.target)} WHERE {predicate(self.slice).as_string()}"
+        cursor.execute(statement + (f" ORDER BY {order}" if order else ""))

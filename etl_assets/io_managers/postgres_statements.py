@@ -6,17 +6,17 @@ Identifiers are quoted and values bound here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
+from psycopg import sql
 
 from etl_assets.contracts import Table, quoted
 from etl_assets.io_managers.errors import TypeRefused
 from etl_assets.io_managers.postgres_connections import Connection
 from etl_assets.io_managers.postgres_schema import notes_of, sql_name
 from etl_assets.io_managers.postgres_types import as_sent, sent_as
-from etl_assets.io_managers.slices import WHOLE, Slice
+from etl_assets.io_managers.slices import WHOLE, Dimension, Slice
 from etl_assets.io_managers.targets import Target
 
 WHOLE_LOCK, SHARED_LOCK = "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"
@@ -43,8 +43,7 @@ def _lock(connection: Connection, function: str, names: list[str]) -> None:
 
 def delete(connection: Connection, target: Target, slice_: Slice) -> None:
     """The slice is empty until this transaction ends."""
-    where, values = predicate(slice_)
-    connection.execute(f"DELETE FROM {sql_name(target)} WHERE {where}", values)
+    connection.execute(f"DELETE FROM {sql_name(target)} WHERE {predicate(slice_).as_string(connection)}")
 
 
 def copy(connection: Connection, into: str, batches: Iterable[pa.Table], table: Table, options: str = "") -> None:
@@ -115,20 +114,22 @@ def forget(connection: Connection, target: Target) -> None:
     connection.execute(f"DELETE FROM {notes_of(target)} WHERE table_name = %s", [target.table.name])
 
 
-def predicate(slice_: Slice, *, is_numbered: bool = False) -> tuple[str, list[Any]]:
-    """The slice as SQL with bound values; their markers are %s, or $1, $2 ... where `is_numbered`."""
-    values: list[Any] = []
+def predicate(slice_: Slice) -> sql.Composable:
+    """The slice as SQL, its bounds as literals that the driver has quoted.
 
-    def bound(value: Any) -> str:
-        values.append(value)
-        return f"${len(values)}" if is_numbered else "%s"
+    Literals, since ADBC gives up streaming for a statement with parameters and holds the whole result in memory.
+    """
+    if not slice_.dimensions:
+        return sql.SQL("TRUE")
+    return sql.SQL(" AND ").join(_within(dimension) for dimension in slice_.dimensions)
 
-    def alternatives(column: str, ranges: Iterable[tuple[Any, Any]]) -> str:
-        clauses = [
-            f"{column} = {bound(start)}" if end is None else f"({column} >= {bound(start)} AND {column} < {bound(end)})"
-            for start, end in ranges
-        ]
-        return " OR ".join(clauses) or "FALSE"
 
-    where = [f"({alternatives(quoted(d.column), d.ranges())})" for d in slice_.dimensions]
-    return " AND ".join(where) or "TRUE", values
+def _within(dimension: Dimension) -> sql.Composable:
+    column = sql.Identifier(dimension.column)
+    if dimension.parts and not dimension.is_window:
+        values = sql.SQL(", ").join(sql.Literal(part.start) for part in dimension.parts)
+        return sql.SQL("{} IN ({})").format(column, values)
+    clauses = [
+        sql.SQL("({} >= {} AND {} < {})").format(column, start, column, end) for start, end in dimension.ranges()
+    ]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(clauses)) if clauses else sql.SQL("FALSE")

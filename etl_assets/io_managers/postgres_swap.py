@@ -23,6 +23,7 @@ from etl_assets.io_managers.slices import Counts, Dimension, Part, Positions
 from etl_assets.io_managers.targets import Target
 
 WAIT_S, PAUSE_S = 1.0, 0.2
+INDEX_MEMORY = "256MB"
 
 
 def swap_in(connection: Connection, target: Target, counts: Counts, batches: Iterable[pa.Table], for_s: float) -> None:
@@ -43,6 +44,7 @@ def swap_in(connection: Connection, target: Target, counts: Counts, batches: Ite
         for position, rows in _split(batch, counts.add(batch)):
             copy(connection, qualified(target.schema, aside[position]), [rows], target.table, ", FREEZE")
     if target.table.key:
+        connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEMORY}'")
         key = ", ".join(quoted(column) for column in target.table.key)
         for name in aside:
             connection.execute(f"ALTER TABLE {qualified(target.schema, name)} ADD PRIMARY KEY ({key})")
