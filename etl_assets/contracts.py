@@ -111,11 +111,11 @@ class Table:
     def _cast(self, rows: pa.Table, column: Column) -> pa.ChunkedArray:
         try:
             return exactly(rows[column.name], column.type)
-        except pa.ArrowException as error:
+        except pa.ArrowException:
             found = rows[column.name].type
             raise ContractBroken(
                 f"table {self.name}, column {column.name}: {found} does not fit {column.type} without loss"
-            ) from error
+            ) from None  # Arrow's own message quotes the value
 
     def ddl(self, qualified_name: str, sql_type: Callable[[pa.DataType], str]) -> str:
         """`CREATE TABLE IF NOT EXISTS` in the dialect that `sql_type` speaks; identifiers are quoted."""
@@ -163,6 +163,8 @@ def exactly(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         values = values.cast(values.type.value_type)
     if values.type == kind:
         return values
+    if isinstance(values.type, pa.BaseExtensionType) and isinstance(kind, pa.BaseExtensionType):
+        values = values.cast(values.type.storage_type)  # Polars' JSON is the same type on another text
     cast = _cast(values, kind)
     if values.null_count == len(values):
         return cast

@@ -16,7 +16,7 @@ from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Mode
 from etl_assets_tests.broken_network import COMMIT, COPY_TO_CLIENT, BrokenNetwork, broken_network
-from etl_assets_tests.test_io_managers import AT, MONDAY, payments, stored, write
+from etl_assets_tests.payments import AT, MONDAY, payments, stored, write
 
 IN_THE_COPY = 200_000
 """Bytes; nothing else that a client says here is that long."""

@@ -12,7 +12,7 @@ from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_connections import close_all
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
-from etl_assets_tests.test_io_managers import MONDAY, PAYMENTS, payments, stored, write
+from etl_assets_tests.payments import MONDAY, PAYMENTS, payments, stored, write
 from etl_assets_tests.tls_server import TlsServer, tls_server
 
 Use = Callable[[PostgresWarehouse], object]

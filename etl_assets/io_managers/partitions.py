@@ -6,7 +6,7 @@ The only file here that knows how Dagster keeps partitions. No SQL, no driver.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from math import prod
 from typing import Any
 
@@ -31,12 +31,9 @@ def slice_of(context: Context, partition_expr: PartitionExpr, schema: pa.Schema)
     if not context.has_asset_partitions:
         return WHOLE
     definition, keys = context.asset_partitions_def, context.asset_partition_keys
-    try:
-        if isinstance(definition, dg.MultiPartitionsDefinition):
-            return _rectangle(definition, keys, partition_expr, schema)
-        return Slice((_dimension(definition, keys, _single(partition_expr), schema),))
-    except Permanent as refusal:
-        raise Permanent(f"asset {context.asset_key.to_user_string()}: {refusal.description}") from refusal
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        return _rectangle(definition, keys, partition_expr, schema)
+    return Slice((_dimension(definition, keys, _single(partition_expr), schema),))
 
 
 def _single(column: PartitionExpr) -> str:
@@ -69,22 +66,38 @@ def _dimension(
     kind = schema.field(column).type
     if isinstance(definition, dg.TimeWindowPartitionsDefinition) and pa.types.is_temporal(kind):
         return Dimension(column, tuple(_windows(definition, keys, kind)))
-    return Dimension(column, tuple(Part(key, pa.scalar(key).cast(kind).as_py()) for key in sorted(keys)))
+    return Dimension(column, tuple(Part(key, _value(key, column, kind)) for key in sorted(keys)))
+
+
+def _value(key: str, column: str, kind: pa.DataType) -> Any:
+    try:
+        return pa.scalar(key).cast(kind).as_py()
+    except pa.ArrowException:
+        raise Permanent(f"partition {key} is no value of the partition column {column}, which is {kind}") from None
 
 
 def _windows(definition: dg.TimeWindowPartitionsDefinition, keys: Iterable[str], kind: pa.DataType) -> Iterator[Part]:
-    for window, key in sorted((definition.time_window_for_partition_key(key), key) for key in keys):
+    for window, key in _in_time(definition, keys):
         start, end = (_bound(moment, kind) for moment in (window.start, window.end))
-        if start >= end:
-            raise Permanent(f"partition {key} is empty as {kind}; give the partition column instants with a time zone")
+        is_second = bool(window.start.fold) and start == window.start.replace(tzinfo=None)
+        if start >= end or is_second:
+            raise Permanent(
+                f"partition {key} is ambiguous as {kind}; give the partition column instants with a time zone"
+            )
         yield Part(key, start, end)
+
+
+def _in_time(definition: dg.TimeWindowPartitionsDefinition, keys: Iterable[str]) -> list[tuple[dg.TimeWindow, str]]:
+    """By instant: Python compares two clocks of one zone without regard to which of the doubled hours they show."""
+    windows = [(definition.time_window_for_partition_key(key), key) for key in keys]
+    return sorted(windows, key=lambda window: window[0].start.timestamp())
 
 
 def _bound(moment: datetime, kind: pa.DataType) -> Any:
     """The moment as the column holds it: a date or wall clock in the partitions' own zone, or the instant."""
     if pa.types.is_date(kind):
         return moment.date()
-    return moment if kind.tz else moment.replace(tzinfo=None)
+    return moment.astimezone(UTC) if kind.tz else moment.replace(tzinfo=None)
 
 
 def narrow(context: dg.OutputContext, refused: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from etl_assets.contracts import Table
-from etl_assets.io_managers.errors import NeverWritten
+from etl_assets.io_managers.errors import NeverWritten, Permanent
 from etl_assets.io_managers.frames import rows_of
 from etl_assets.io_managers.postgres_connections import Connection, Connections
 from etl_assets.io_managers.postgres_reading import Selection
@@ -170,11 +170,13 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
             if find(connection, schema, NOTES) is None:
                 return []
             columns = "partition_key, written_at IS NOT NULL, refusal"
-            notes = f"SELECT {columns} FROM {qualified(schema, NOTES)} WHERE table_name = %s"
+            notes = f"SELECT {columns} FROM {qualified(schema, NOTES).replace('%', '%%')} WHERE table_name = %s"
             return [(str(key), bool(done), refusal) for key, done, refusal in connection.execute(notes, [name])]
 
         return self.connections.run(read)
 
 
 def _selected(table: Table, columns: Sequence[str] | None) -> pa.Schema:
+    if unknown := [name for name in columns or () if name not in table.schema.names]:
+        raise Permanent(f"{table.name} has no columns {unknown}; it has {table.schema.names}")
     return pa.schema([table.schema.field(name) for name in columns or table.schema.names])

@@ -9,7 +9,7 @@ import atexit
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -42,7 +42,7 @@ _pools: dict[tuple[object, ...], QueuePool] = {}
 class Connections:
     """How a server is reached: libpq's URL, and how long each thing may take, in seconds."""
 
-    url: str
+    url: str = field(repr=False)
     connect_timeout_s: float
     lock_timeout_s: float
     statement_timeout_s: float

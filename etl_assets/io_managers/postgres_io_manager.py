@@ -14,7 +14,7 @@ from etl_assets.contracts import ContractBroken
 from etl_assets.io_managers.asset_metadata import Asked, asked_of
 from etl_assets.io_managers.errors import NeverWritten, Permanent
 from etl_assets.io_managers.frames import as_annotated, rows_of
-from etl_assets.io_managers.partitions import narrow, slice_of
+from etl_assets.io_managers.partitions import Context, narrow, slice_of
 from etl_assets.io_managers.postgres import PostgresSettings, PostgresWarehouse
 from etl_assets.io_managers.postgres_types import inferred
 from etl_assets.io_managers.slices import Partial, Slice
@@ -38,16 +38,16 @@ class PostgresIOManager(PostgresSettings, dg.ConfigurableIOManager):
         partial = obj if isinstance(obj, Partial) else Partial(obj)
         narrow(context, partial.refused)
         asked = asked_of(context.definition_metadata, context.asset_key)
-        rows = rows_of(partial.rows)
-        contract = asked.contract or inferred(asked.table, rows.schema, asked.keys, asked.partition_column)
-        target = Target(asked.schema, contract, asked.layout, asked.drift)
-        slice_ = slice_of(context, asked.partition_expr, contract.schema)
         try:
+            rows = rows_of(partial.rows)
+            contract = asked.contract or inferred(asked.table, rows.schema, asked.keys, asked.partition_column)
+            target = Target(asked.schema, contract, asked.layout, asked.drift)
+            slice_ = slice_of(context, asked.partition_expr, contract.schema)
             counts = self.warehouse.write(
                 target, slice_, partial.rows, context.run_id, mode=asked.mode, refused=partial.refused
             )
         except (ContractBroken, Permanent) as refusal:
-            raise _named(refusal, context, slice_) from refusal
+            raise _named(refusal, context) from refusal
         if partial.refused and not slice_.keys:
             reasons = "; ".join(f"{key}: {why}" for key, why in sorted(partial.refused.items()))
             raise Permanent(f"{context.asset_key.to_user_string()}: nothing was published. {reasons}")
@@ -71,13 +71,14 @@ class PostgresIOManager(PostgresSettings, dg.ConfigurableIOManager):
         try:
             contract = asked.contract or warehouse.described(asked.schema, asked.table, asked.partition_column)
             slice_ = slice_of(context, asked.partition_expr, contract.schema)
-            _refuse_never_written(warehouse, asked, slice_, may_miss=bool(said.get("allow_missing_partitions")))
+            may_miss = bool(said.get("allow_missing_partitions"))
+            _refuse_never_written(warehouse, asked, slice_, may_miss=may_miss)
             annotation, target = context.dagster_type.typing_type, Target(asked.schema, contract)
             if annotation is pa.RecordBatchReader:
-                return warehouse.read_batches(target, slice_, columns)
-            return as_annotated(warehouse.read_slice(target, slice_, columns), annotation)
-        except NeverWritten as refusal:
-            raise NeverWritten(f"asset {context.asset_key.to_user_string()}: {refusal.description}") from refusal
+                return warehouse.read_batches(target, slice_, columns, must_exist=not may_miss)
+            return as_annotated(warehouse.read_slice(target, slice_, columns, must_exist=not may_miss), annotation)
+        except (ContractBroken, Permanent) as refusal:
+            raise _named(refusal, context) from refusal
 
 
 def _refuse_never_written(warehouse: PostgresWarehouse, asked: Asked, slice_: Slice, *, may_miss: bool) -> None:
@@ -91,11 +92,13 @@ def _refuse_never_written(warehouse: PostgresWarehouse, asked: Asked, slice_: Sl
         )
 
 
-def _named(refusal: ContractBroken | Permanent, context: dg.OutputContext, slice_: Slice) -> Permanent:
+def _named(refusal: ContractBroken | Permanent, context: Context) -> Permanent:
     """The same refusal with the asset and the partitions in front."""
+    keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
+    span = f" [{' to '.join(dict.fromkeys((keys[0], keys[-1])))}]" if keys else ""
     said = refusal.description if isinstance(refusal, Permanent) else str(refusal)
     kind = type(refusal) if isinstance(refusal, Permanent) else Permanent
-    return kind(f"{context.asset_key.to_user_string()} [{slice_.span()}]: {said}")
+    return kind(f"asset {context.asset_key.to_user_string()}{span}: {said}")
 
 
 def _describe(context: dg.OutputContext, target: Target, counts: Mapping[str, int]) -> None:

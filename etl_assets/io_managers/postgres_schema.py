@@ -79,10 +79,12 @@ def create(connection: Connection, target: Target, slice_: Slice) -> None:
 
     Raises: SchemaDrifted, TypeRefused; nothing was deleted or changed.
     """
-    if (found := find(connection, target.schema, target.table.name)) and not _missing(target, found):
+    found = find(connection, target.schema, target.table.name)
+    if found and not _missing(target, found) and find(connection, target.schema, NOTES):
         return
     _lock_ddl(connection, target.name)
     found = find(connection, target.schema, target.table.name)
+    _make_notes(connection, target)
     if found is None:
         _make(connection, target, slice_)
     else:
@@ -120,14 +122,21 @@ def _lock_ddl(connection: Connection, name: str) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{name} DDL"])
 
 
-def _make(connection: Connection, target: Target, slice_: Slice) -> None:
+def _make_notes(connection: Connection, target: Target) -> None:
+    """Schema and notes are there. Asked first: IF NOT EXISTS wants privileges even where there is nothing to make."""
+    if find(connection, target.schema, NOTES):
+        return
     _lock_ddl(connection, target.schema)
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(target.schema)}")
+    if connection.execute("SELECT to_regnamespace(%s)", [quoted(target.schema)]).fetchone() == (None,):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(target.schema)}")
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {notes_of(target)} (table_name text, partition_key text, "
         "row_count bigint, written_at timestamptz, refusal text, refused_at timestamptz, run_id text NOT NULL, "
         "PRIMARY KEY (table_name, partition_key))"
     )
+
+
+def _make(connection: Connection, target: Target, slice_: Slice) -> None:
     connection.execute(target.table.ddl(sql_name(target), sql_type) + _partitioning(target, slice_))
     if slice_.columns and target.layout is Layout.PLAIN and target.table.key[:1] != slice_.columns[:1]:
         connection.execute(

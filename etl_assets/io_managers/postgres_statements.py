@@ -84,13 +84,18 @@ def upsert(connection: Connection, target: Target, batches: Iterable[pa.Table]) 
     )
 
 
+def _notes(target: Target) -> str:
+    """The notes' name in a statement with markers, where a % of its own would be one."""
+    return notes_of(target).replace("%", "%%")
+
+
 def note_written(
     connection: Connection, target: Target, counts: Mapping[str, int], run_id: str, *, is_added: bool
 ) -> None:
     """Each partition's row count and run stand beside the rows, in the same transaction."""
     rows = "_slices.row_count + excluded.row_count" if is_added else "excluded.row_count"
     connection.execute(
-        f"INSERT INTO {notes_of(target)} (table_name, partition_key, row_count, run_id, written_at) "
+        f"INSERT INTO {_notes(target)} (table_name, partition_key, row_count, run_id, written_at) "
         "SELECT %s, key, rows, %s, now() FROM unnest(%s::text[], %s::bigint[]) AS t(key, rows) "
         "ON CONFLICT (table_name, partition_key) DO UPDATE SET refusal = NULL, refused_at = NULL, "
         f"row_count = {rows}, run_id = excluded.run_id, written_at = now()",
@@ -101,7 +106,7 @@ def note_written(
 def note_refused(connection: Connection, target: Target, refused: Mapping[str, str], run_id: str) -> None:
     """Each refused partition has its reason; the rows that it holds from before are untouched."""
     connection.execute(
-        f"INSERT INTO {notes_of(target)} (table_name, partition_key, refusal, run_id, refused_at) "
+        f"INSERT INTO {_notes(target)} (table_name, partition_key, refusal, run_id, refused_at) "
         "SELECT %s, key, why, %s, now() FROM unnest(%s::text[], %s::text[]) AS t(key, why) "
         "ON CONFLICT (table_name, partition_key) DO UPDATE SET refusal = excluded.refusal, "
         "run_id = excluded.run_id, refused_at = now()",
@@ -111,7 +116,7 @@ def note_refused(connection: Connection, target: Target, refused: Mapping[str, s
 
 def forget(connection: Connection, target: Target) -> None:
     """No partition of the table counts as written."""
-    connection.execute(f"DELETE FROM {notes_of(target)} WHERE table_name = %s", [target.table.name])
+    connection.execute(f"DELETE FROM {_notes(target)} WHERE table_name = %s", [target.table.name])
 
 
 def predicate(slice_: Slice) -> sql.Composable:

@@ -116,13 +116,21 @@ def sent_as(kind: pa.DataType) -> pa.DataType:
         return kind.storage_type
     if pa.types.is_date64(kind):
         return pa.date32()
+    if pa.types.is_decimal256(kind):
+        return pa.decimal128(kind.precision, kind.scale)
     return pa.binary() if kind == pa.binary_view() else kind
 
 
 def as_sent(rows: pa.Table) -> pa.Table:
-    """Rows of a contract as the encoder takes them."""
-    wanted = pa.schema([pa.field(f.name, sent_as(f.type)) for f in rows.schema])
-    return rows if wanted.equals(rows.schema) else rows.cast(wanted)
+    """Rows of a contract as the encoder takes them. Raises: TypeRefused with the column, never with its value."""
+    return pa.table({field.name: _sendable(rows[field.name], field) for field in rows.schema})
+
+
+def _sendable(values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    try:
+        return values.cast(sent_as(field.type))
+    except pa.ArrowInvalid:
+        raise TypeRefused(f"column {field.name} has a value that PostgreSQL cannot hold") from None
 
 
 def as_read(rows: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -137,4 +145,8 @@ def _typed(found: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     values = found.cast(storage)
     if kind == pa.uint64():
         values = values.cast(pa.decimal128(20, 0))
+    if pa.types.is_decimal(kind) and kind.scale < 0:
+        # From text Arrow takes no more digits than the type has, and from whole numbers it makes no decimal32.
+        whole = pa.decimal256(kind.precision - kind.scale, 0)
+        values = values.cast(whole).cast(pa.decimal256(kind.precision, kind.scale))
     return values.cast(kind)

@@ -28,6 +28,9 @@ class Write:
 
     def __post_init__(self) -> None:
         """Raises: Permanent for a combination that has no meaning, before anything is asked of the database."""
+        names = (self.target.schema, self.target.table.name, *self.target.table.schema.names)
+        if long := [name for name in names if len(name.encode()) > 63]:
+            raise Permanent(f"{self.target.name}: PostgreSQL cuts names after 63 bytes; shorten {long}")
         if self.mode is Mode.UPSERT and not self.target.table.key:
             raise Permanent(f"{self.target.name}: mode `upsert` needs a key")
         if self.target.layout is Layout.PARTITIONED and self.mode is not Mode.REPLACE_PARTITION:
