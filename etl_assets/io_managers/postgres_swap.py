@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -40,9 +42,10 @@ def swap_in(connection: Connection, target: Target, counts: Counts, batches: Ite
     for name, part in zip(aside, dimension.parts, strict=True):
         connection.execute(f"CREATE TABLE {qualified(target.schema, name)} ({columns})")
         _bound(connection, sql.Identifier(target.schema, name), dimension, part)
-    for batch in batches:
-        for position, rows in _split(batch, counts.add(batch)):
-            copy(connection, qualified(target.schema, aside[position]), [rows], target.table, ", FREEZE")
+    pieces = (piece for batch in batches for piece in _split(batch, counts.add(batch)))
+    for position, of_one in groupby(pieces, key=itemgetter(0)):
+        rows = (piece for _, piece in of_one)
+        copy(connection, qualified(target.schema, aside[position]), rows, target.table, ", FREEZE")
     if target.table.key:
         connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEMORY}'")
         key = ", ".join(quoted(column) for column in target.table.key)
