@@ -1,8 +1,9 @@
-"""The `Institution` Dagster component: one spec becomes one tenant's assets, checks and jobs.
+"""The `Institution` Dagster component: one spec becomes one tenant's assets, checks, jobs and sensor.
 
 Composition only; per-tenant code has no place here or anywhere.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ from etl_assets.assets.tenant import Tenant
 from etl_assets.audit import PROMISES
 from etl_assets.checks import every_partition_was_published, promises_kept
 from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.sensors import arrivals
 
 REFUSING = ("raw_transactions", "cleaned_transactions")
 LAYERS = {
@@ -29,6 +31,7 @@ LAYERS = {
     "weekly": ("autoencoder",),
     "scores": ("scored_transactions",),
 }
+CARRIED = LAYERS["daily"] + LAYERS["scores"]
 
 
 class Institution(dg.Component, dg.Model, dg.Resolvable):
@@ -44,6 +47,7 @@ class Institution(dg.Component, dg.Model, dg.Resolvable):
 def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
     """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored, with their checks."""
     tenant = Tenant(spec)
+    carrying = carrying_job(tenant)
     return dg.Definitions(
         assets=[
             raw_transactions(tenant),
@@ -56,16 +60,23 @@ def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
             *(promises_kept(tenant, table) for table in sorted({promise.table for promise in PROMISES})),
             *(every_partition_was_published(tenant, table) for table in REFUSING),
         ],
-        jobs=jobs_of(tenant),
+        jobs=[*jobs_of(tenant), carrying],
+        sensors=[arrivals(tenant, carrying)],
     )
 
 
 def jobs_of(tenant: Tenant) -> list[Any]:
     """One job per partitioning, in the order in which a backfill runs them."""
-    return [
-        dg.define_asset_job(
-            f"{tenant.spec.institution}__{layer}",
-            selection=dg.AssetSelection.assets(*(tenant.key(asset) for asset in assets)),
-        )
-        for layer, assets in LAYERS.items()
-    ]
+    return [_job(tenant, layer, assets) for layer, assets in LAYERS.items()]
+
+
+def carrying_job(tenant: Tenant) -> Any:
+    """One run from raw to scored for one business date; it trains nothing, the version in force on it judges."""
+    return _job(tenant, "raw_to_scored", CARRIED)
+
+
+def _job(tenant: Tenant, name: str, assets: Sequence[str]) -> Any:
+    return dg.define_asset_job(
+        f"{tenant.spec.institution}__{name}",
+        selection=dg.AssetSelection.assets(*(tenant.key(asset) for asset in assets)),
+    )

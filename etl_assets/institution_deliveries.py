@@ -16,6 +16,8 @@ from pydantic import Field, field_validator, model_validator
 
 from etl_assets.institution_columns import Pattern, Strict, Title
 from etl_assets.institution_file import SpecRefused
+from etl_assets.institution_formats import Archives, Excel
+from etl_assets.institution_lines import Encoding, FixedWidth, Framed
 
 GROUP = "(?P<business_date>"
 
@@ -24,12 +26,12 @@ class FolderUnset(SpecRefused):
     """The delivery folder depends on an environment variable that is not set."""
 
 
-class Csv(Strict):
+class Csv(Framed):
     """The dialect of the institution's text files."""
 
     separator: str = Field(default=",", min_length=1, max_length=1)
     quote: str = Field(default='"', min_length=1, max_length=1)
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     max_field_bytes: int = Field(default=65_536, gt=0)
 
     @field_validator("separator", "quote")
@@ -37,15 +39,6 @@ class Csv(Strict):
     def can_stand_between_fields(cls, value: str) -> str:
         if not value.isascii() or value in "\r\n\0":
             raise ValueError("expected one ASCII character that is no line end")
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def known_encoding(cls, value: str) -> str:
-        try:
-            "a".encode(value)  # nothing at all would be encoded without a look at the name
-        except LookupError as error:
-            raise ValueError("Python knows no such text encoding; expected one such as utf-8 or cp1252") from error
         return value
 
     @model_validator(mode="after")
@@ -61,8 +54,12 @@ class Deliveries(Strict):
     folder: Title
     file_name: str
     business_date_format: Pattern = "%Y%m%d"
-    format: Literal["csv", "parquet"] = "csv"
+    format: Literal["csv", "parquet", "fixed_width", "jsonl", "json", "excel"] = "csv"
     csv: Csv = Csv()
+    fixed_width: FixedWidth | None = None
+    json_records: Title | None = None
+    excel: Excel | None = None
+    archives: Archives = Archives()
 
     @field_validator("folder")
     @classmethod
@@ -82,9 +79,36 @@ class Deliveries(Strict):
             raise ValueError("expected a group (?P<business_date>...) in the pattern")
         return value
 
+    @model_validator(mode="after")
+    def has_settings_of_its_format_only(self) -> Deliveries:
+        if (self.format == "fixed_width") != (self.fixed_width is not None):
+            raise ValueError("expected `format: fixed_width` together with `fixed_width` and its columns, or neither")
+        if self.format != "csv" and self.csv != Csv():
+            raise ValueError(f"`csv` says nothing of format {self.format}; a footer or dialect there would not be read")
+        return self
+
+    @model_validator(mode="after")
+    def knows_its_sheet(self) -> Deliveries:
+        if (self.format == "excel") != (self.excel is not None):
+            raise ValueError("expected `format: excel` together with `excel: {sheet: NAME}`, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def names_records_of_a_document(self) -> Deliveries:
+        if self.json_records is not None and self.format != "json":
+            raise ValueError("json_records is the path to the array in a document; expected it with `format: json`")
+        return self
+
     @property
     def path(self) -> Path:
-        """The folder with its environment variables resolved.
+        """The local folder. Raises: FolderUnset; SpecRefused where the deliveries are in S3."""
+        if self.address.startswith("s3://"):
+            raise SpecRefused(f"deliveries.folder is {self.folder!r}, in S3; expected a local folder here")
+        return Path(self.address)
+
+    @property
+    def address(self) -> str:
+        """The local folder or `s3://bucket/prefix`, with environment variables resolved.
 
         When it is used, not when the spec is loaded: definitions load on machines that never see a delivery. An
         unset variable left as text would be a folder of its own, and an empty one a folder at the root.
@@ -97,7 +121,7 @@ class Deliveries(Strict):
                 f"deliveries.folder is {self.folder!r} and {', '.join(unset)} is not set in the environment; "
                 "set it to the folder of the deliveries, or write the folder into the spec"
             )
-        return Path(folder.substitute(os.environ))
+        return folder.substitute(os.environ)
 
     def business_date(self, file_name: str) -> date | None:
         """The date in `file_name`, or None where the name is not one of this institution's deliveries."""

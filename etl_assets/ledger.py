@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from etl_assets.contracts import Table
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.slices import WHOLE, daily_slice
+from etl_assets.io_managers.slices import WHOLE, Dimension, Part, Slice, daily_slice
 from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.tables import DELIVERIES, PROMOTIONS, ROW_ACCOUNT
 
@@ -49,6 +49,13 @@ class Ledger:
         """What is known of the deliveries for `days`; empty before the first one."""
         slice_ = daily_slice("business_date", days)
         return self.warehouse.read_slice(self._at(DELIVERIES), slice_, must_exist=False)
+
+    def versions(self, first: date, last: date) -> pa.Table:
+        """Path, size, time and state of every delivery for `first` .. `last`: one narrow read however many days."""
+        days = Part(f"{first} to {last}", first, last + timedelta(days=1))
+        columns = ("path", "size_bytes", "delivered_at", "state")
+        slice_ = Slice((Dimension("business_date", (days,)),))
+        return self.warehouse.read_slice(self._at(DELIVERIES), slice_, columns, must_exist=False)
 
     def record(self, reads: Sequence[Read], run_id: str) -> None:
         """Every delivery that this run read is known, with its state and the number of attempts.

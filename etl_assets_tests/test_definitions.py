@@ -37,6 +37,14 @@ def test_each_institution_has_its_own_assets_group_and_jobs(definitions: dg.Defi
             assert definitions.resolve_job_def(f"{spec.institution}__{layer}").partitions_def is not None
 
 
+def test_each_institution_has_a_sensor_that_a_person_starts_and_it_trains_nothing(definitions: dg.Definitions) -> None:
+    for spec in load_institutions(DEMO_INSTITUTIONS):
+        sensor = definitions.resolve_sensor_def(f"{spec.institution}__arrivals")
+        assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+        job = definitions.resolve_job_def(sensor.job_name)
+        assert {key.path[1] for key in job.asset_layer.selected_asset_keys} == {*LAYERS["daily"], *LAYERS["scores"]}
+
+
 def test_every_asset_says_what_it_is_and_which_code_made_it(definitions: dg.Definitions) -> None:
     for key in definitions.resolve_asset_graph().get_all_asset_keys():
         node = definitions.resolve_asset_graph().get(key)

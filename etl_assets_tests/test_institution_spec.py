@@ -52,7 +52,7 @@ MISTAKES = [
     ("deliveries.business_date_format", "%Y%m%Q", "deliveries.business_date_format", "'Q' is a bad directive"),
     ("deliveries.folder", "${ETL DELIVERIES}/x", "deliveries.folder", "variables as in ${ETL_DELIVERIES}/bank"),
     ("deliveries.folder", "", "deliveries.folder", "at least 1 character; found ''"),
-    ("deliveries.format", "xlsx", "deliveries.format", "expected 'csv' or 'parquet'; found 'xlsx'"),
+    ("deliveries.format", "xlsx", "deliveries.format", "expected .*'csv'.*; found 'xlsx'"),
     ("deliveries.csv", {"encoding": "utf-9"}, "deliveries.csv.encoding", "no such text encoding.*; found 'utf-9'"),
     ("deliveries.csv", {"encoding": "rot13"}, "deliveries.csv.encoding", "no such text encoding.*; found 'rot13'"),
     ("deliveries.csv", {"separator": ";;"}, "deliveries.csv.separator", "at most 1 character; found ';;'"),

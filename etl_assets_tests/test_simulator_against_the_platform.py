@@ -44,7 +44,7 @@ def platform_view(folder: Path, name: str) -> tuple[Verdict, dict[str, int]]:
     spec = SPECS[name]
     control_lines, tables = {}, []
     for path in sorted((folder / name).iterdir()):
-        reading = read_delivery(path, spec)
+        reading = read_delivery(path.name, path.read_bytes(), spec)
         control_lines[path.name] = reading.control_lines
         tables.append(with_lineage(reading.rows, path, spec))
     return clean(pa.concat_tables(tables), spec, spec.start_date, spec.start_date + timedelta(days=44)), control_lines

@@ -185,7 +185,7 @@ def test_a_file_without_a_usable_header_is_rejected_as_a_whole(tmp_path: Path, c
     path = tmp_path / "transactions_20240101.csv"
     path.write_bytes(content)
     with pytest.raises(DeliveryRejected, match=rf"(?s)transactions_20240101\.csv: .*{expected}"):
-        read_delivery(path, minimal_spec())
+        read_delivery(path.name, path.read_bytes(), minimal_spec())
 
 
 def test_a_record_longer_than_a_block_is_read_whole() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.sources.listing import ListingFailed, identified, listed
+from etl_assets.sources.listing import Delivery, ListingFailed, fetched, listed
 from etl_assets_tests.specs import minimal_spec
 
 
@@ -22,6 +22,10 @@ def deliver(path: Path, content: bytes, delivered_at: datetime) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     os.utime(path, (delivered_at.timestamp(), delivered_at.timestamp()))
+
+
+def versions(spec: InstitutionSpec) -> list[Delivery]:
+    return [delivery for delivery, _ in fetched(spec, listed(spec))]
 
 
 def test_deliveries_come_by_business_date_then_arrival(spec: InstitutionSpec) -> None:
@@ -65,10 +69,10 @@ def test_the_same_path_and_bytes_are_the_same_delivery_whenever_they_arrive(spec
     ids = []
     for content, day in ((b"a", 1), (b"a", 2), (b"b", 2)):
         deliver(path, content, datetime(2024, 1, day, tzinfo=UTC))
-        ids.append(identified(listed(spec)[0]).delivery_id)
+        ids.append(versions(spec)[0].delivery_id)
     assert ids[0] == ids[1] != ids[2]
     deliver(spec.folder / "transactions_20240101_copy.csv", b"b", datetime(2024, 1, 3, tzinfo=UTC))
-    original, copy = (identified(found) for found in listed(spec))
+    original, copy = versions(spec)
     assert original.content_sha256 == copy.content_sha256
     assert original.delivery_id != copy.delivery_id
     assert len(copy.delivery_id) == 16
@@ -77,6 +81,14 @@ def test_the_same_path_and_bytes_are_the_same_delivery_whenever_they_arrive(spec
 def test_a_file_that_went_away_after_the_listing_fails_the_listing(spec: InstitutionSpec) -> None:
     deliver(spec.folder / "transactions_20240101.csv", b"a", datetime(2024, 1, 1, tzinfo=UTC))
     (found,) = listed(spec)
-    found.path.unlink()
+    (spec.folder / found.relative_path).unlink()
     with pytest.raises(ListingFailed, match="list again"):
-        identified(found)
+        list(fetched(spec, [found]))
+
+
+def test_a_file_that_was_replaced_after_the_listing_is_not_read_under_its_old_name(spec: InstitutionSpec) -> None:
+    deliver(spec.folder / "transactions_20240101.csv", b"a", datetime(2024, 1, 1, tzinfo=UTC))
+    found = listed(spec)
+    deliver(spec.folder / "transactions_20240101.csv", b"b", datetime(2024, 1, 2, tzinfo=UTC))
+    with pytest.raises(ListingFailed, match="changed after it was listed"):
+        list(fetched(spec, found))

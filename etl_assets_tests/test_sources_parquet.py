@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.parquet import as_text
-from etl_assets.sources.reading import read_delivery
+from etl_assets.sources.reading import Reading, read_delivery
 from etl_assets_tests.specs import minimal_spec
 
 SPEC = minimal_spec(deliveries={"format": "parquet"})
@@ -29,6 +29,10 @@ ROWS = {
 }
 
 
+def read_parquet_file(path: Path) -> Reading:
+    return read_delivery(path.name, path.read_bytes(), SPEC)
+
+
 def delivered(folder: Path, rows: dict[str, pa.Array]) -> Path:
     path = folder / "transactions_20240101.parquet"
     pq.write_table(pa.table(rows), path)
@@ -36,7 +40,7 @@ def delivered(folder: Path, rows: dict[str, pa.Array]) -> Path:
 
 
 def test_declared_columns_are_text_and_rows_are_numbered(tmp_path: Path) -> None:
-    reading = read_delivery(delivered(tmp_path, ROWS | {"is_online": pa.array([True, None])}), SPEC)
+    reading = read_parquet_file(delivered(tmp_path, ROWS | {"is_online": pa.array([True, None])}))
     first, second = reading.rows.to_pylist()
     assert first == {
         "_row_number": 1,
@@ -80,7 +84,7 @@ def test_floats_come_back_exactly(value: float) -> None:
 
 def test_a_value_that_text_columns_cannot_hold_damages_its_row_only(tmp_path: Path) -> None:
     rows = ROWS | {"account_id": pa.array(["a\0b", "fine"]), "note": pa.array(["n", "m"])}
-    good, bad = read_delivery(delivered(tmp_path, rows), SPEC).rows.to_pylist()
+    good, bad = read_parquet_file(delivered(tmp_path, rows)).rows.to_pylist()
     assert (good["_row_number"], good["account_id"]) == (2, "fine")
     assert (bad["_row_number"], bad["_problem"], bad["account_id"]) == (1, "account_id holds a NUL byte", None)
     assert ["account_id", "a\0b"] in json.loads(bad["_record"])
@@ -91,15 +95,15 @@ def test_a_file_that_is_no_parquet_is_rejected(tmp_path: Path) -> None:
     for content in (b"a,b\n1,2\n", path.read_bytes()[:-10]):
         path.write_bytes(content)
         with pytest.raises(DeliveryRejected, match=r"transactions_20240101\.parquet: it is not a complete Parquet"):
-            read_delivery(path, SPEC)
+            read_delivery(path.name, path.read_bytes(), SPEC)
 
 
 def test_a_missing_column_is_rejected(tmp_path: Path) -> None:
     rows = {name: column for name, column in ROWS.items() if name != "amount"}
     with pytest.raises(DeliveryRejected, match="'amount' is missing"):
-        read_delivery(delivered(tmp_path, rows), SPEC)
+        read_parquet_file(delivered(tmp_path, rows))
 
 
 def test_no_rows_are_no_rows(tmp_path: Path) -> None:
     empty = {name: column[:0] for name, column in ROWS.items()}
-    assert read_delivery(delivered(tmp_path, empty), SPEC).records_read == 0
+    assert read_parquet_file(delivered(tmp_path, empty)).records_read == 0

@@ -19,7 +19,7 @@ from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial, daily_slice
 from etl_assets.io_managers.targets import Target
 from etl_assets.ledger import Ledger, Read
-from etl_assets.sources.listing import Delivery, ListingFailed, identified, listed
+from etl_assets.sources.listing import Delivery, ListingFailed, ListingRefused, fetched, listed
 from etl_assets.sources.reading import DeliveryRejected, read_delivery
 from etl_assets.tables import raw_table
 
@@ -37,32 +37,33 @@ def raw_transactions(tenant: Tenant) -> dg.AssetsDefinition:
     )
     def raw(context: dg.AssetExecutionContext, warehouse: PostgresWarehouse) -> Iterator[dg.Output[Partial]]:
         days = days_of(context)
-        deliveries = _delivered(spec, days)
-        reads, tables = _read_all(deliveries, spec, table)
+        reads, tables = _read_all(_delivered(spec, days), spec, table)
         Ledger(warehouse, spec.institution).record(reads, context.run.run_id)
         refused = {r.business_date.isoformat(): r.problem for r in reads if r.problem is not None}
-        tables.append(_kept(warehouse, spec, table, days, {d.delivery_id for d in deliveries}))
+        tables.append(_kept(warehouse, spec, table, days, {r.delivery_id for r in reads}))
         rows = pa.concat_tables(tables)
         yield dg.Output(Partial(without(rows, refused), refused), output_name=table.name)
 
     return raw
 
 
-def _delivered(spec: InstitutionSpec, days: Sequence[date]) -> list[Delivery]:
+def _delivered(spec: InstitutionSpec, days: Sequence[date]) -> Iterator[tuple[Delivery, bytes]]:
     try:
-        return [identified(found) for found in listed(spec) if found.business_date in set(days)]
-    except FolderUnset as error:
+        yield from fetched(spec, [found for found in listed(spec) if found.business_date in set(days)])
+    except (FolderUnset, ListingRefused) as error:
         raise Permanent(str(error)) from error
     except ListingFailed as error:
         raise Unavailable(str(error)) from error
 
 
-def _read_all(deliveries: Sequence[Delivery], spec: InstitutionSpec, table: Table) -> tuple[list[Read], list[pa.Table]]:
+def _read_all(
+    deliveries: Iterator[tuple[Delivery, bytes]], spec: InstitutionSpec, table: Table
+) -> tuple[list[Read], list[pa.Table]]:
     reads, tables = [], []
-    for delivery in deliveries:
+    for delivery, content in deliveries:
         try:
-            reading = read_delivery(delivery.path, spec)
-        except (DeliveryRejected, OSError) as error:
+            reading = read_delivery(delivery.name, content, spec)
+        except DeliveryRejected as error:
             reads.append(_entry(delivery, 0, 0, str(error)))
             continue
         reads.append(_entry(delivery, reading.records_read, reading.control_lines, None))
@@ -88,7 +89,7 @@ def _with_lineage(rows: pa.Table, delivery: Delivery, table: Table) -> pa.Table:
     constants = {
         "business_date": delivery.business_date,
         "_delivery_id": delivery.delivery_id,
-        "_file": delivery.path.name,
+        "_file": delivery.name,
         "_delivered_at": delivery.delivered_at,
     }
     for name, value in constants.items():

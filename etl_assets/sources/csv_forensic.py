@@ -115,7 +115,7 @@ class _Judge:
 
 def _plain_lines(text: Text, grammar: Grammar, width: int, *, is_text: bool) -> np.ndarray:
     """Lines that are good records on sight: enough separators, short, nothing that needs a second look."""
-    data = np.frombuffer(text.content, np.uint8)
+    data = np.frombuffer(text.content, np.uint8)[: text.starts[-1]]
     suspicious = np.zeros(256, dtype=bool)
     suspicious[[0, grammar.quote[0]]] = True
     suspicious[0x80:] = not is_text

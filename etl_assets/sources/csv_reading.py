@@ -1,11 +1,12 @@
 """A CSV delivery from header to rows: strict first, forensic second.
 
-Composition only: lines belong to `decoding.py`, records to `csv_grammar.py`, the tiers to files of their own.
+Composition only: lines belong to `decoding.py`, those that are no records to `framing.py`, records to
+`csv_grammar.py`, the tiers to files of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,30 +16,38 @@ from etl_assets.sources.csv_forensic import isolated
 from etl_assets.sources.csv_grammar import Grammar
 from etl_assets.sources.csv_strict import Line, Split, strict
 from etl_assets.sources.decoding import Text, decoded
+from etl_assets.sources.framing import lines_before, refuse_unproven, without_footer
 from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, laid_out
 
 
 def read_csv(original: bytes, spec: InstitutionSpec, *, is_forensic: bool = False) -> Reading:
     """Every record of the file. `is_forensic` goes past the strict tier, which must not change a good file."""
-    grammar = Grammar.of(spec.deliveries.csv)
-    text = decoded(original, spec.deliveries.csv.encoding)
-    header, header_lines, blank_lines = _header(text, grammar)
+    dialect = spec.deliveries.csv
+    grammar, whole = Grammar.of(dialect), decoded(original, dialect.encoding)
+    header, header_lines, lines_above = _header(whole, grammar, lines_before(whole, dialect))
     layout = laid_out(header, spec)
+    body = without_footer(whole, dialect.footer, header_lines)
+    text = body.text
     split = None if is_forensic else strict(text, grammar, len(header), header_lines)
     problems: Mapping[int, str] = {}
     if split is None:
         found = isolated(text, grammar, len(header), header_lines)
         split, problems = found.split, found.problems
-    control_lines = 1 + blank_lines + int(np.count_nonzero(split.lines == Line.BLANK))
-    good, damaged = _good_rows(text, split, layout), layout.damaged_rows(list(_damaged(text, problems)))
-    return Reading(pa.concat_tables([good, damaged]), control_lines)
+    good, damaged = _good_rows(text, split, layout), layout.damaged_rows(list(text.damaged(problems)))
+    rows = pa.concat_tables([good, damaged])
+    refuse_unproven(body.controls, rows, spec.columns.amount)
+    blank_lines = int(np.count_nonzero(split.lines == Line.BLANK))
+    return Reading(rows, lines_above + 1 + blank_lines + body.footer_lines)
 
 
-def _header(text: Text, grammar: Grammar) -> tuple[list[str], int, int]:
-    """Titles, number of the first line after them, and blank lines before them."""
-    filled = np.flatnonzero(text.ends > text.starts[:-1])
+def _header(text: Text, grammar: Grammar, preamble_lines: int) -> tuple[list[str], int, int]:
+    """Titles, number of the first line after them, and lines before them."""
+    filled = preamble_lines + np.flatnonzero(text.ends[preamble_lines:] > text.starts[preamble_lines:-1])
     if not len(filled):
-        raise DeliveryRejected("there is nothing but blank lines in it; expected a header. Ask for the file again")
+        what = f"{preamble_lines} lines of preamble and " if preamble_lines else ""
+        raise DeliveryRejected(
+            f"there is nothing but {what}blank lines in it; expected a header. Ask for the file again"
+        )
     first = last = int(filled[0])
     is_open = grammar.opens(text.content, text.starts[first], text.ends[first])
     while is_open and last + 1 < text.line_count and text.ends[last] - text.starts[first] <= grammar.max_field_bytes:
@@ -59,13 +68,3 @@ def _header(text: Text, grammar: Grammar) -> tuple[list[str], int, int]:
 def _good_rows(text: Text, split: Split, layout: Layout) -> pa.Table:
     records = np.flatnonzero(split.lines == Line.RECORD)
     return layout.rows(split.values.columns, records + 1, text.original_starts[records])
-
-
-def _damaged(text: Text, problems: Mapping[int, str]) -> Iterator[dict[str, object]]:
-    for line, problem in problems.items():
-        yield {
-            "_row_number": line + 1,
-            "_byte_offset": int(text.original_starts[line]),
-            "_problem": problem,
-            "_record": text.delivered(line),
-        }

@@ -42,7 +42,7 @@ class Split:
 
 def strict(text: Text, grammar: Grammar, width: int, header_lines: int) -> Split | None:
     """The whole file, or None where any byte of it leaves a doubt."""
-    body = memoryview(text.content)[text.starts[header_lines] :]
+    body = memoryview(text.content)[text.starts[header_lines] : text.starts[-1]]
     lines = _undoubted_lines(text, grammar, width, header_lines)
     if lines is None:
         return None
@@ -98,14 +98,14 @@ def _framed(good: memoryview) -> memoryview | bytes:
 
 
 def _undoubted_lines(text: Text, grammar: Grammar, width: int, header_lines: int) -> np.ndarray | None:
-    first = int(text.starts[header_lines])
-    if text.content.find(b"\0", first) >= 0:
+    first, end = int(text.starts[header_lines]), int(text.starts[-1])
+    if text.content.find(b"\0", first, end) >= 0:
         return None
     lines = np.where(text.starts[:-1] == text.ends, Line.BLANK, Line.RECORD)
     lines[:header_lines] = Line.HEADER
-    if text.content.find(grammar.quote, first) < 0:
+    if text.content.find(grammar.quote, first, end) < 0:
         return lines
-    data = np.frombuffer(text.content, np.uint8)
+    data = np.frombuffer(text.content, np.uint8)[:end]
     quotes = first + np.flatnonzero(data[first:] == grammar.quote[0])
     if not _quotes_pair_up(data, quotes, grammar):
         return None

@@ -6,7 +6,8 @@ Encodings and line ends only; separators and quotes belong to `csv_grammar.py`.
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +57,23 @@ class Text:
         whole = self.original[self.original_starts[line] : self.original_starts[line + 1]]
         end = self.content[self.ends[line] : self.starts[line + 1]].decode().encode(self.encoding)
         return whole[: len(whole) - len(end)]
+
+    def until(self, line: int) -> Text:
+        """The same text without `line` and what follows it."""
+        if line == self.line_count:
+            return self
+        starts, original_starts = self.starts[: line + 1], self.original_starts[: line + 1]
+        return replace(self, starts=starts, ends=self.ends[:line], original_starts=original_starts)
+
+    def damaged(self, problems: Mapping[int, str]) -> Iterator[dict[str, object]]:
+        """A row of lineage, problem and delivered bytes for each of these lines."""
+        for line, problem in problems.items():
+            yield {
+                "_row_number": line + 1,
+                "_byte_offset": int(self.original_starts[line]),
+                "_problem": problem,
+                "_record": self.delivered(line),
+            }
 
 
 def decoded(original: bytes, encoding: str) -> Text:

@@ -1,0 +1,139 @@
+"""One sheet of a workbook, `.xlsx` or legacy `.xls`: cells as canonical text, so that all formats look alike.
+
+A merged area has its value in its first cell only. What a cell of a `.xlsx` hides (errors, formulas that nobody
+calculated) belongs to `excel_package.py`; in an `.xls` the reader shows an error as an empty cell.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from etl_assets.institution_formats import Excel
+from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.sources import excel_child
+from etl_assets.sources.excel_legacy import refuse_cut_off
+from etl_assets.sources.excel_package import Cells, inspected
+from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, laid_out
+from etl_assets.sources.text_values import problem_of
+
+FIRST_INEXACT = 10**15  # Excel keeps 15 digits and writes zeros for the rest
+
+Cell = str | bool | int | float | datetime | date | time | timedelta
+Row = list[str | None]
+
+
+def read_excel(original: bytes, spec: InstitutionSpec) -> Reading:
+    """Every row of the sheet that the spec names, numbered as Excel numbers them; empty rows are control lines."""
+    settings = spec.deliveries.excel
+    if settings is None:
+        raise ValueError("the spec has no deliveries.excel")
+    cells, hidden = _sheet(original, settings, spec.deliveries.archives.max_expanded_bytes)
+    first = _header_row(cells, settings)
+    titles = [as_text(cell) or "" for cell in cells[first]]
+    layout = laid_out(titles, spec)
+    numbers = [number for number in range(first + 1, len(cells)) if any(cell != "" for cell in cells[number])]
+    numbers = sorted({*numbers, *(row for row in hidden if row > first)})
+    limit = spec.deliveries.csv.max_field_bytes
+    problems = {n: "; ".join(_problems(cells[n], hidden.get(n, {}), layout, limit)) for n in numbers}
+    good = [n for n in numbers if not problems[n]]
+    damaged = [_damaged(n, titles, cells[n], problems[n]) for n in numbers if problems[n]]
+    columns = [[as_text(cells[n][position]) for n in good] for position in range(len(titles))]
+    values = [pa.chunked_array([pa.array(column, pa.string())]) for column in columns]
+    rows = layout.rows(values, np.array(good, np.int64) + 1, None)
+    return Reading(pa.concat_tables([rows, layout.damaged_rows(damaged)]), len(cells) - len(numbers))
+
+
+def as_text(cell: Cell) -> str | None:
+    """The cell as text from which its value can be had back exactly; an empty cell is null."""
+    if isinstance(cell, str):
+        return cell or None
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return _duration(cell)
+    return repr(cell) if abs(cell) >= FIRST_INEXACT else _plain(Decimal(repr(cell)))
+
+
+def _plain(number: Decimal) -> str:
+    whole, _, part = format(number, "f").partition(".")
+    part = part.rstrip("0")
+    return f"{whole}.{part}" if part else whole
+
+
+def _duration(cell: timedelta) -> str:
+    seconds, rest = divmod(abs(cell), timedelta(seconds=1))
+    sign = "-" if cell < timedelta() else ""
+    part = f".{rest.microseconds:06}" if rest else ""
+    return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{part}"
+
+
+def _sheet(original: bytes, settings: Excel, max_bytes: int) -> tuple[list[list[Cell]], Mapping[int, Cells]]:
+    """All rows from the first of the sheet on, each as wide as the widest, and what the reader does not show of them.
+
+    Raises: DeliveryRejected, if it is no workbook, is encrypted or has no such sheet.
+    """
+    refuse_cut_off(original)
+    hidden = inspected(original, settings.sheet, max_bytes)
+    kind, found = _answer(original, settings.sheet)
+    if kind == "sheets":
+        raise DeliveryRejected(f"there is no sheet {settings.sheet!r}, only {found}; correct deliveries.excel.sheet")
+    if kind == "encrypted":
+        raise DeliveryRejected("the workbook is encrypted; ask for it without a password")
+    if kind == "broken":
+        raise DeliveryRejected(f"it is no complete workbook ({found}); ask for the file again")
+    cells: list[list[Cell]] = found
+    width = len(cells[0]) if cells else 0
+    below: list[list[Cell]] = [[""] * width for _ in range(max(hidden, default=-1) + 1 - len(cells))]
+    return cells + below, hidden
+
+
+def _answer(original: bytes, sheet: str) -> tuple[str, Any]:
+    """What a process of its own says of the workbook: a damaged one can end the process that opens it."""
+    child = subprocess.run(  # noqa: S603  our own file, and the name of a sheet as an argument
+        [sys.executable, "-I", excel_child.__file__, sheet], input=original, capture_output=True, check=False
+    )
+    if child.returncode:
+        return "broken", "it ends its reader or wants more than 4 GiB"
+    kind, found = pickle.loads(child.stdout)  # noqa: S301  written by our own file
+    return kind, found
+
+
+def _header_row(cells: Sequence[Sequence[Cell]], settings: Excel) -> int:
+    filled = (number for number, row in enumerate(cells) if any(cell != "" for cell in row))
+    found = next(filled, None) if settings.header_row is None else settings.header_row - 1
+    if found is None:
+        raise DeliveryRejected(f"the sheet {settings.sheet!r} is empty; expected a header. Ask for the file again")
+    if found >= len(cells):
+        raise DeliveryRejected(f"the sheet has {len(cells)} rows and deliveries.excel.header_row is {found + 1}")
+    return found
+
+
+def _problems(row: Sequence[Cell], hidden: Cells, layout: Layout, max_bytes: int) -> Iterator[str]:
+    """Everything that keeps the row from being read as it is; a number too long counts where it is declared."""
+    declared = {position: name for name, position in layout.declared.items()}
+    names = declared | {position: name for name, position in layout.undeclared.items()}
+    for position, cell in enumerate(row):
+        name = names[position]
+        if position in hidden and position in declared:
+            yield f"{name} holds {hidden[position]}"
+        if isinstance(cell, str) and (problem := problem_of(name, cell, max_bytes)):
+            yield problem
+        if isinstance(cell, int | float) and abs(cell) >= FIRST_INEXACT and position in declared:
+            yield f"{name} is the number {cell!r}, of which Excel keeps 15 digits; ask for the column as text"
+
+
+def _damaged(number: int, titles: Sequence[str], row: Sequence[Cell], problem: str) -> dict[str, object]:
+    record = json.dumps([[title, as_text(cell)] for title, cell in zip(titles, row, strict=True)])
+    return {"_row_number": number + 1, "_problem": problem, "_record": record.encode()}
