@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,9 +16,13 @@ from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources import s3
 from etl_assets.sources.listing import ListingFailed, ListingRefused, fetched, listed
 from etl_assets_tests import s3_server
+from etl_assets_tests.bank import HEADER, Platform, line
+from etl_assets_tests.conftest import fresh_platform
 from etl_assets_tests.specs import minimal_spec
 
 NAME = "transactions_20240101.csv"
+MONDAY = date(2026, 3, 2)
+LENIENT = {"max_quarantined_share": 1}
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +115,24 @@ def test_a_server_that_is_down_fails_the_listing(spec: InstitutionSpec, monkeypa
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     with pytest.raises(ListingFailed, match="does not answer"):
         listed(spec)
+
+
+def test_a_bank_that_delivers_to_s3_has_the_row_account_of_one_with_a_folder(
+    request: pytest.FixtureRequest, bucket: S3Store, tmp_path: Path
+) -> None:
+    content = HEADER + line(1, MONDAY) + line(2, MONDAY, amount="much") + line(1, MONDAY) + "half a record\n"
+    banks = [fresh_platform(request, tmp_path / name, batch_rules=LENIENT) for name in ("folder", "none")]
+    with banks[0] as local, banks[1] as remote:
+        obstore.put(bucket, f"in/bank/{local.deliver(MONDAY, content).name}", content.encode())
+        where = remote.spec.deliveries.model_copy(update={"folder": "s3://${BUCKET}/in/bank"})
+        remote.spec = remote.spec.model_copy(update={"deliveries": where})
+        accounts = [account(platform) for platform in (local, remote)]
+    assert accounts[0] == accounts[1]
+    assert accounts[1]["records_read"] == 5
+
+
+def account(platform: Platform) -> dict[str, object]:
+    """The row account of the bank's only delivery, after its day has run."""
+    platform.run(MONDAY, layers=("daily",))
+    (row,) = platform.table("row_account")
+    return {name: row[name] for name in ("records_read", "published", "invalid", "duplicate", "control_lines")}
