@@ -1,0 +1,23 @@
+"""The YAML that docs/institutions.md shows is accepted as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from etl_assets.institution_deliveries import Deliveries
+
+PAGE = (Path(__file__).parents[1] / "docs" / "institutions.md").read_text(encoding="utf-8")
+EXAMPLES = [yaml.safe_load(block)["deliveries"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_accepted(example: dict[str, object]) -> None:
+    assert Deliveries.model_validate(example).business_date("tx_20260302.csv") is not None
+
+
+def test_every_format_and_every_setting_of_one_is_on_the_page() -> None:
+    settings = [name for name in Deliveries.model_fields if name != "format"]
+    formats = Deliveries.model_fields["format"].annotation.__args__
+    assert not [name for name in (*settings, *formats) if f"`{name}" not in PAGE and f"{name}:" not in PAGE]
