@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,11 +26,6 @@ SPEC = minimal_spec(deliveries={"format": "excel", "excel": {"sheet": "Payments"
 HEADER = ["transaction_id", "account_id", "counterparty_id", "event_at", "amount"]
 GOOD = ["1", "a", "b", "2024-01-01 00:00:00", 5]
 CONFIDENTIAL = "the salary of a colleague"
-BIRMINGHAM = {
-    "cusersfinainmndesktoppublish-spend-august-2017-all-directorates.xls": ("Sheet1", 2306, "30.01"),
-    "publish-spend-december-2016.xls": ("Sheet1", 3002, "20"),
-    "purchasecardtransactionsapril2014.xls": ("APR 2014", 2690, "52.32"),
-}
 
 
 def workbook(rows: Sequence[Sequence[Any]], sheet: str = "Payments") -> bytes:
@@ -239,36 +232,6 @@ def test_errors_without_a_place_are_rejected() -> None:
 def test_a_spec_names_the_sheet_of_its_workbooks(deliveries: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"together with `excel: \{sheet: NAME\}`"):
         minimal_spec(deliveries=deliveries)
-
-
-@pytest.mark.parametrize("name", BIRMINGHAM)
-def test_birminghams_legacy_workbooks_are_read_to_the_row(shared_data: Path, name: str) -> None:
-    sheet, count, first = BIRMINGHAM[name]
-    columns = {
-        "transaction_id": None,
-        "account_id": {"source": "CARD NUMBER"},
-        "counterparty_id": {"source": "MERCHANT NAME"},
-        "event_at": {"source": "TRANS DATE", "formats": ["%Y-%m-%d"]},
-        "amount": {"source": "ORIGINAL GROSS AMT", "sign": "positive_leaves"},
-    }
-    deliveries = {"format": "excel", "excel": {"sheet": sheet}}
-    spec = minimal_spec(event_precision="day", deliveries=deliveries, columns=columns)
-    reading = read_delivery(name, (shared_data / "birmingham_pcards" / name).read_bytes(), spec)
-    assert (reading.rows.num_rows, reading.control_lines) == (count, 1)
-    assert reading.rows["_problem"].null_count == count
-    assert reading.rows["ORIGINAL GROSS AMT"][0].as_py() == first
-    assert pc.all(pc.match_substring_regex(reading.rows["TRANS DATE"], r"^\d{4}-\d{2}-\d{2}$")).as_py()
-    assert all(re.fullmatch(r"-?\d+(\.\d{1,2})?", amount) for amount in reading.rows["ORIGINAL GROSS AMT"].to_pylist())
-
-
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.995])
-@pytest.mark.parametrize("name", BIRMINGHAM)
-def test_a_legacy_workbook_that_was_cut_off_is_never_read_as_a_shorter_sheet(
-    shared_data: Path, name: str, share: float
-) -> None:
-    content = (shared_data / "birmingham_pcards" / name).read_bytes()
-    with pytest.raises(DeliveryRejected, match=r"it ends before its last sector\); ask for the file again"):
-        read_excel(content[: int(len(content) * share)], SPEC)
 
 
 WHOLE = workbook([HEADER, GOOD, GOOD])
