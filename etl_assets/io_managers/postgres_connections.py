@@ -157,6 +157,8 @@ class Connections:
         lent = _pool(self._conninfo, connect, ping).connect()
         try:
             yield lent.dbapi_connection
+            if getattr(lent.dbapi_connection, "closed", False):  # lost in a commit that happened nevertheless
+                lent.invalidate()
         except BaseException:
             lent.invalidate()
             raise
