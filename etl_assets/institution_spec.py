@@ -32,6 +32,8 @@ from etl_assets.institution_columns import (
 )
 from etl_assets.institution_deliveries import Csv, Deliveries, FolderUnset
 from etl_assets.institution_file import Contradiction, Place, SpecRefused, in_words, refused, yaml_content
+from etl_assets.institution_model import Labels, Training
+from etl_assets.institution_rules import AlertBudget, BatchRules, RowRule
 
 __all__ = [
     "CANONICAL_TEXT",
@@ -64,64 +66,6 @@ def _is_reachable(owner: str) -> str:
     if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
         raise ValueError("expected an e-mail address or team:NAME")
     return owner
-
-
-class RowRule(Strict):
-    """A named promise of every published row; a row that breaks it is quarantined under this name."""
-
-    name: Name
-    column: str
-    required: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    pattern: str | None = None
-    allowed: tuple[str, ...] | None = Field(default=None, min_length=1)
-
-    @field_validator("pattern")
-    @classmethod
-    def is_a_regular_expression(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"expected a regular expression: {error}") from error
-        return value
-
-    @model_validator(mode="after")
-    def says_something(self) -> RowRule:
-        if not self.required and all(v is None for v in (self.minimum, self.maximum, self.pattern, self.allowed)):
-            raise ValueError("expected at least one of required: true, minimum, maximum, pattern, allowed")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no value can be between")
-        return self
-
-
-class BatchRules(Strict):
-    """Promises of a whole business date; a date that breaks one keeps its old rows."""
-
-    max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
-    min_records: int = Field(default=0, ge=0)
-
-
-class Labels(Source):
-    """The delivered column that says which rows were confirmed as fraud, and how late that was known."""
-
-    fraud_values: tuple[str, ...] = Field(default=("1", "true"), min_length=1)
-    known_after_days: int = Field(default=7, ge=0)
-
-
-class AlertBudget(Strict):
-    """How much of the traffic people can look at: the flagged share of a business date stays near it."""
-
-    share: float = Field(default=0.005, gt=0, lt=1)
-    tolerance: float = Field(default=3.0, ge=1, description="the check fails above share x tolerance")
-
-
-class Training(Strict):
-    """How much history the weekly model learns from, and how little is too little."""
-
-    weeks: int = Field(default=4, ge=1, le=53)
-    min_rows: int = Field(default=1_000, ge=100)
-    min_days: int = Field(default=14, ge=1)
 
 
 class InstitutionSpec(Strict):

@@ -18,7 +18,8 @@ from etl_assets.contracts import Table
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE, Dimension, Part, Slice, daily_slice
 from etl_assets.io_managers.targets import Mode, Target
-from etl_assets.tables import DELIVERIES, PROMOTIONS, ROW_ACCOUNT
+from etl_assets.ledger_tables import DELIVERIES, PROMOTIONS
+from etl_assets.tables import ROW_ACCOUNT
 
 DISPOSITIONS = ("invalid", "duplicate", "superseded")
 

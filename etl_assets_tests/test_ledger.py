@@ -10,7 +10,7 @@ import pytest
 from etl_assets.contracts import ContractBroken
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.ledger import Ledger, in_force
-from etl_assets.tables import PROMOTIONS
+from etl_assets.ledger_tables import PROMOTIONS
 from etl_assets_tests.reads import MONDAY, read
 
 TUESDAY, WEDNESDAY, SUNDAY = (MONDAY + timedelta(days=n) for n in (1, 2, 6))
