@@ -50,7 +50,11 @@ def _delivery_arrived(spec: InstitutionSpec) -> str:
         SELECT day::date AS business_date, 1 AS violations
         FROM generate_series($1::date, $2::date, interval '1 day') AS day
         WHERE NOT EXISTS (
-            SELECT FROM {_in(spec, "deliveries")} WHERE business_date = day::date AND state <> 'rejected')"""
+            SELECT FROM {_in(spec, "deliveries")} WHERE business_date = day::date AND problem IS NULL)"""
+
+
+def _empty_is_announced(spec: InstitutionSpec) -> str:
+    return _where(spec, "deliveries", "state = 'empty' AND stated_rows IS DISTINCT FROM 0")
 
 
 def _account_balances(spec: InstitutionSpec) -> str:
@@ -66,7 +70,7 @@ def _account_balances(spec: InstitutionSpec) -> str:
         FROM {_in(spec, "deliveries")} d
         LEFT JOIN {_in(spec, "row_account")} a USING (_delivery_id)
         LEFT JOIN c USING (_delivery_id) LEFT JOIN k USING (_delivery_id) LEFT JOIN r USING (_delivery_id)
-        WHERE d.business_date BETWEEN $1 AND $2 AND d.state <> 'rejected' AND (
+        WHERE d.business_date BETWEEN $1 AND $2 AND d.problem IS NULL AND (
             d.records_read <> coalesce(c.n, 0) + coalesce(k.n, 0) + d.control_lines
             OR d.records_read <> coalesce(r.n, 0) + d.control_lines
             OR a.published IS DISTINCT FROM coalesce(c.n, 0)
@@ -140,6 +144,20 @@ PROMISES = (
         is_warning=True,
     ),
     Promise(
+        "an_empty_delivery_is_announced",
+        "raw_transactions",
+        "A delivery without records is one whose manifest or footer says so; otherwise something may have been lost.",
+        _empty_is_announced,
+        is_warning=True,
+    ),
+    Promise(
+        "the_header_is_as_before",
+        "raw_transactions",
+        "No column is new, gone, spelt otherwise or of another type; a violation is an event in `schema_events`.",
+        lambda spec: _where(spec, "schema_events", "true"),
+        is_warning=True,
+    ),
+    Promise(
         "row_account_balances",
         "row_account",
         "Per delivery: records read = published + quarantined + control lines, counted in the tables.",
@@ -168,6 +186,13 @@ PROMISES = (
         "cleaned_transactions",
         "The sum of the stored amounts is the sum that the row account holds, to the last digit.",
         _amount_is_exact,
+    ),
+    Promise(
+        "no_row_breaks_a_rule_that_warns",
+        "cleaned_transactions",
+        "No published row has `warnings`: outliers stay in, and are counted here.",
+        lambda spec: _where(spec, "cleaned_transactions", "warnings IS NOT NULL"),
+        is_warning=True,
     ),
     Promise(
         "every_cleaned_row_has_features",

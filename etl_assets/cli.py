@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from etl_assets import embedded_postgres, environment
+from etl_assets import cli_institutions, cli_quarantine, embedded_postgres, environment
 from etl_assets.embedded_postgres_files import PostgresUnavailable
 from etl_assets.institution_spec import SpecRefused
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from etl_assets.io_managers.postgres import PostgresWarehouse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(cli_quarantine.app, name="quarantine")
+cli_institutions.add_to(app)
 console = Console(width=None if sys.stdout.isatty() else 120)
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]
 

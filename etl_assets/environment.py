@@ -6,10 +6,13 @@ Here the embedded server is started where none is given; no other module starts 
 from __future__ import annotations
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from etl_assets import embedded_postgres
+from etl_assets.institution_privacy import KEY_VARIABLE
 
 DATABASES = {"ETL_WAREHOUSE_URL": "etl_warehouse", "ETL_DAGSTER_URL": "etl_dagster", "ETL_MLFLOW_URL": "etl_mlflow"}
 SQLALCHEMY = ("ETL_DAGSTER_URL", "ETL_MLFLOW_URL")
@@ -30,9 +33,11 @@ def prepare(state: Path) -> dict[str, str]:
 
     With `ETL_POSTGRES_URL` set, that server is used and nothing is started.
     """
-    server = os.environ.get("ETL_POSTGRES_URL") or embedded_postgres.start(state).url("postgres")
+    given = os.environ.get("ETL_POSTGRES_URL")
+    server = given or embedded_postgres.start(state).url("postgres")
     embedded_postgres.databases(server, list(DATABASES.values()))
     variables = {"ETL_POSTGRES_URL": server, **urls(server), **folders(state), **tuning()}
+    variables |= token_key(None if given else state)
     os.environ.update(variables)
     write_env(Path(".env"), variables)
     return variables
@@ -73,11 +78,31 @@ def tuning() -> dict[str, str]:
     return {name: os.environ.get(name) or value for name, value in TUNING.items()}
 
 
+def token_key(state: Path | None) -> dict[str, str]:
+    """The secret of the tokens: the one given, or for the embedded server one of its own, made once.
+
+    For another server, where `state` is None, none is made: each machine would make its own, and no card of one would
+    be known to the next.
+    """
+    secret = os.environ.get(KEY_VARIABLE)
+    if not secret and state is not None:
+        path = state / "token_key"
+        with suppress(FileExistsError):
+            _write_private(path, secrets.token_urlsafe(32))
+        secret = path.read_text(encoding="utf-8")
+    return {KEY_VARIABLE: secret} if secret else {}
+
+
 def write_env(path: Path, variables: dict[str, str]) -> None:
     """`path` holds the variables and only its owner can read it: the URLs carry a password."""
     content = "# Written by etl-assets; plain `dagster dev` reads it. Not for version control.\n"
     content += "".join(f"{name}={value}\n" for name, value in sorted(variables.items()))
     path.unlink(missing_ok=True)
+    _write_private(path, content)
+
+
+def _write_private(path: Path, content: str) -> None:
+    """A new file that only its owner can read. Raises: FileExistsError."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(content)
 

@@ -15,8 +15,10 @@ from etl_assets.assets.raw import raw_transactions
 from etl_assets.assets.scored import scored_transactions
 from etl_assets.assets.tenant import Tenant
 from etl_assets.audit import PROMISES
+from etl_assets.automation import restating, restating_jobs
 from etl_assets.checks import every_partition_was_published, promises_kept
 from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.repair_jobs import quarantine_jobs
 from etl_assets.sensors import arrivals
 
 REFUSING = ("raw_transactions", "cleaned_transactions")
@@ -47,7 +49,7 @@ class Institution(dg.Component, dg.Model, dg.Resolvable):
 def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
     """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored, with their checks."""
     tenant = Tenant(spec)
-    carrying = carrying_job(tenant)
+    carrying, restated = carrying_job(tenant), restating_jobs(tenant, _job)
     return dg.Definitions(
         assets=[
             raw_transactions(tenant),
@@ -60,8 +62,8 @@ def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
             *(promises_kept(tenant, table) for table in sorted({promise.table for promise in PROMISES})),
             *(every_partition_was_published(tenant, table) for table in REFUSING),
         ],
-        jobs=[*jobs_of(tenant), carrying],
-        sensors=[arrivals(tenant, carrying)],
+        jobs=[*jobs_of(tenant), carrying, *restated, *quarantine_jobs(tenant, lambda: definitions_of(spec))],
+        sensors=[arrivals(tenant, carrying), restating(tenant, restated)],
     )
 
 

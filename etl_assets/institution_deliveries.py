@@ -14,12 +14,12 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from etl_assets.institution_announcements import Manifest, NameBeside, beside, refuse_unknown_parts
 from etl_assets.institution_columns import Pattern, Strict, Title
 from etl_assets.institution_file import SpecRefused
+from etl_assets.institution_file_names import DAY, group_alone, last_day, refuse_undated
 from etl_assets.institution_formats import Archives, Excel
 from etl_assets.institution_lines import Encoding, FixedWidth, Framed
-
-GROUP = "(?P<business_date>"
 
 
 class FolderUnset(SpecRefused):
@@ -60,6 +60,10 @@ class Deliveries(Strict):
     json_records: Title | None = None
     excel: Excel | None = None
     archives: Archives = Archives()
+    marker: NameBeside | None = None
+    manifest: Manifest | None = None
+    settle_s: int = Field(default=0, ge=0)
+    late_after_days: int = Field(default=1, ge=0)
 
     @field_validator("folder")
     @classmethod
@@ -72,12 +76,16 @@ class Deliveries(Strict):
     @classmethod
     def names_the_business_date(cls, value: str) -> str:
         try:
-            groups = re.compile(value).groupindex
+            refuse_undated(value)
         except re.error as error:
             raise ValueError(f"expected a regular expression: {error}") from error
-        if "business_date" not in groups:
-            raise ValueError("expected a group (?P<business_date>...) in the pattern")
         return value
+
+    @model_validator(mode="after")
+    def reads_the_date_that_it_names(self) -> Deliveries:
+        if not self._names_a_day and "business_date_format" in self.model_fields_set:
+            raise ValueError("business_date_format says how a group business_date is written; file_name has none")
+        return self
 
     @model_validator(mode="after")
     def has_settings_of_its_format_only(self) -> Deliveries:
@@ -98,6 +106,22 @@ class Deliveries(Strict):
         if self.json_records is not None and self.format != "json":
             raise ValueError("json_records is the path to the array in a document; expected it with `format: json`")
         return self
+
+    @model_validator(mode="after")
+    def names_announcements_by_parts_of_the_name(self) -> Deliveries:
+        for template in (self.marker, self.manifest.name if self.manifest else None):
+            refuse_unknown_parts(template, re.compile(self.file_name).groupindex)
+        return self
+
+    @property
+    def announces(self) -> bool:
+        """Whether a file says that a delivery is complete; otherwise that it stands still must do."""
+        return self.marker is not None or self.manifest is not None
+
+    def beside(self, template: str, path: str) -> str:
+        """The path of the marker or manifest of the delivery at `path`."""
+        found = re.fullmatch(self.file_name, path.rpartition("/")[2])
+        return beside(template, path, found.groupdict() if found else {})
 
     @property
     def path(self) -> Path:
@@ -126,26 +150,23 @@ class Deliveries(Strict):
     def business_date(self, file_name: str) -> date | None:
         """The date in `file_name`, or None where the name is not one of this institution's deliveries."""
         found = re.fullmatch(self.file_name, file_name)
-        return None if found is None else self._day(found["business_date"])
+        if found is None:
+            return None
+        return self._day(found[DAY]) if self._names_a_day else last_day(found.groupdict())
 
     def can_name_a_day_of_the_year_from(self, first: date) -> bool:
         """Whether the group in `file_name` fits what `business_date_format` writes, as far as that can be told.
 
         Where it does not, every file is passed over and the bank seems to deliver nothing.
         """
-        group = self._group()
+        group = group_alone(self.file_name, DAY) if self._names_a_day else None
         days = (first + timedelta(days=n) for n in range(366))
         return group is None or any(group.fullmatch(day.strftime(self.business_date_format)) for day in days)
 
-    def _group(self) -> re.Pattern[str] | None:
-        """The group on its own: up to the first bracket with which it is an expression."""
-        start = self.file_name.index(GROUP) + len(GROUP)
-        for end in (found.start() for found in re.finditer(r"\)", self.file_name) if found.start() >= start):
-            try:
-                return re.compile(self.file_name[start:end])
-            except re.error:
-                continue
-        return None
+    @property
+    def _names_a_day(self) -> bool:
+        """Rather than a period, whose business date is its last day."""
+        return DAY in re.compile(self.file_name).groupindex
 
     def _day(self, text: str) -> date | None:
         try:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import itertools
 
-from etl_assets.institution_columns import Source, Strict
+from pydantic import Field, model_validator
+
+from etl_assets.institution_columns import Source, Strict, Value
 
 
 class Labels(Source):
-    """The delivered column that says which rows were confirmed as fraud, and how late that was known."""
+    """The delivered column that says which rows were confirmed as fraud, and how late that was known.
 
-    fraud_values: tuple[str, ...] = Field(default=("1", "true"), min_length=1)
+    With `genuine_values` the list is complete: another label is quarantined, where it would else count as genuine.
+    `undecided_values` are those of cases that are still open; they count as no label.
+    """
+
+    fraud_values: tuple[Value, ...] = Field(default=("1", "true"), min_length=1)
+    genuine_values: tuple[Value, ...] = ()
+    undecided_values: tuple[Value, ...] = ()
     known_after_days: int = Field(default=7, ge=0)
+
+    @model_validator(mode="after")
+    def lists_differ(self) -> Labels:
+        lists = ({*self.fraud_values}, {*self.genuine_values}, {*self.undecided_values})
+        both = set[str]().union(*(a & b for a, b in itertools.combinations(lists, 2)))
+        if both:
+            raise ValueError(f"expected each label in one list; found {', '.join(sorted(both))} in two")
+        return self
 
 
 class Training(Strict):

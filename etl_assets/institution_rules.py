@@ -5,23 +5,83 @@ Judging rows by them belongs to `transforms/`; what the rules are about to `inst
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Literal
 
+import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from etl_assets.institution_columns import Name, Strict
+from etl_assets.institution_columns import Name, Strict, Title
+from etl_assets.institution_file import Contradiction, SpecRefused
+from etl_assets.row_expressions import doubt
+
+BatchRule = Literal["max_quarantined_share", "min_records", "max_records", "volume"]
+OF_A_COLUMN = ("required", "minimum", "maximum", "pattern", "allowed", "reference")
+DAY = pa.date32()
+TYPES = {
+    "business_date": DAY,
+    "event_at": pa.timestamp("us", "UTC"),
+    "event_at_is_ambiguous": pa.bool_(),
+    "booked_on": DAY,
+    "amount": pa.decimal128(24, 4),
+    "is_fraud": pa.bool_(),
+}
+
+
+class ReferenceUnusable(SpecRefused):
+    """The file of a reference list is not there or has no such column; the rule can judge no row."""
+
+
+class Reference(Strict):
+    """A list that somebody else keeps: one column of a CSV (with commas and a header) or Parquet file."""
+
+    file: Title
+    column: Title
+
+    @field_validator("file")
+    @classmethod
+    def can_be_read(cls, value: str) -> str:
+        if not Template(value).is_valid():
+            raise ValueError("expected environment variables as in ${ETL_REFERENCES}/mcc.csv, and $$ for a dollar sign")
+        if Path(value).suffix not in {".csv", ".parquet"}:
+            raise ValueError("expected a file whose name ends in .csv or .parquet")
+        return value
+
+    @property
+    def path(self) -> Path:
+        """Where the list is, with environment variables resolved when it is used, as those of `deliveries.folder`.
+
+        Raises: ReferenceUnusable, naming the variables that are not set.
+        """
+        file = Template(self.file)
+        if unset := [name for name in file.get_identifiers() if not os.environ.get(name)]:
+            raise ReferenceUnusable(
+                f"reference.file is {self.file!r} and {', '.join(unset)} is not set in the environment; "
+                "set it to the folder of the lists, or write the folder into the spec"
+            )
+        return Path(file.substitute(os.environ))
 
 
 class RowRule(Strict):
-    """A named promise of every published row; a row that breaks it is quarantined under this name."""
+    """A named promise of every published row; a row that breaks it is quarantined under this name.
+
+    One that `warns` only names itself in `warnings` of the published row: outliers are rare, not wrong.
+    """
 
     name: Name
-    column: str
+    column: str | None = None
     required: bool = False
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None
     allowed: tuple[str, ...] | None = Field(default=None, min_length=1)
+    reference: Reference | None = None
+    holds: Title | None = None
+    warns: bool = False
 
     @field_validator("pattern")
     @classmethod
@@ -34,18 +94,62 @@ class RowRule(Strict):
 
     @model_validator(mode="after")
     def says_something(self) -> RowRule:
-        if not self.required and all(v is None for v in (self.minimum, self.maximum, self.pattern, self.allowed)):
-            raise ValueError("expected at least one of required: true, minimum, maximum, pattern, allowed")
+        values = {name: getattr(self, name) for name in OF_A_COLUMN}
+        said = [name for name, value in values.items() if value is not None and value is not False]
+        if self.holds is not None and (said or self.column is not None):
+            found = ", ".join([*(["column"] if self.column else []), *said])
+            raise ValueError(f"holds names its columns itself; expected it alone, or a rule of its own for {found}")
+        if self.holds is None and not said:
+            raise ValueError("expected at least one of required: true, minimum, maximum, pattern, allowed, reference")
+        if self.holds is None and self.column is None:
+            raise ValueError(f"expected `column`, which {', '.join(said)} is about")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no value can be between")
         return self
 
 
+def doubtful_expressions(rules: Sequence[RowRule], columns: Sequence[str], time_zone: str) -> Iterator[Contradiction]:
+    """Every `holds` that cannot judge rows of these canonical columns, with the reason."""
+    types: Mapping[str, pa.DataType] = {name: TYPES.get(name, pa.string()) for name in columns}
+    for i, rule in enumerate(rules):
+        if rule.holds is not None and (why := doubt(rule.holds, types, time_zone)):
+            yield ("row_rules", i, "holds"), f"rule {rule.name}: {why}", rule.holds
+
+
+class Volume(Strict):
+    """Records of a business date as a multiple of the median of the same weekday in the `weeks` before."""
+
+    minimum: float = Field(default=0, ge=0)
+    maximum: float = Field(gt=0)
+    weeks: int = Field(default=8, ge=1, le=52)
+    least_weeks: int = Field(default=3, ge=1)
+
+    @model_validator(mode="after")
+    def can_be_met(self) -> Volume:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no day can be between")
+        if self.least_weeks > self.weeks:
+            raise ValueError(f"least_weeks {self.least_weeks} is above weeks {self.weeks}; no day would be judged")
+        return self
+
+
 class BatchRules(Strict):
-    """Promises of a whole business date; a date that breaks one keeps its old rows."""
+    """Promises of a whole business date; a date that breaks one keeps its old rows, unless the rule only `warns`."""
 
     max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
     min_records: int = Field(default=0, ge=0)
+    max_records: int | None = Field(default=None, ge=1)
+    volume: Volume | None = None
+    warns: tuple[BatchRule, ...] = ()
+
+    @model_validator(mode="after")
+    def can_be_met(self) -> BatchRules:
+        if self.max_records is not None and self.min_records > self.max_records:
+            raise ValueError(f"min_records {self.min_records} is above max_records {self.max_records}")
+        off = {"min_records": not self.min_records, "max_records": not self.max_records, "volume": not self.volume}
+        if idle := [name for name in self.warns if off.get(name)]:
+            raise ValueError(f"warns names {', '.join(idle)}, which is not set; expected rules that stand beside it")
+        return self
 
 
 class AlertBudget(Strict):

@@ -28,12 +28,12 @@ from etl_assets.institution_columns import (
     Name,
     Source,
     Strict,
-    has_time_of_day,
 )
 from etl_assets.institution_deliveries import Csv, Deliveries, FolderUnset
 from etl_assets.institution_file import Contradiction, Place, SpecRefused, in_words, refused, yaml_content
 from etl_assets.institution_model import Labels, Training
-from etl_assets.institution_rules import AlertBudget, BatchRules, RowRule
+from etl_assets.institution_privacy import PersonalData, contradictions
+from etl_assets.institution_rules import AlertBudget, BatchRules, RowRule, doubtful_expressions
 
 __all__ = [
     "CANONICAL_TEXT",
@@ -57,7 +57,7 @@ __all__ = [
     "Training",
     "load_spec",
 ]
-DERIVED = frozenset({"business_date", "event_at_is_ambiguous", "is_fraud"})
+DERIVED = frozenset({"business_date", "event_at_is_ambiguous", "is_fraud", "warnings"})
 
 zones = cache(available_timezones)
 
@@ -85,6 +85,7 @@ class InstitutionSpec(Strict):
     row_rules: tuple[RowRule, ...] = ()
     batch_rules: BatchRules = BatchRules()
     pass_through: tuple[Name, ...] = ()
+    personal_data: PersonalData = PersonalData()
     labels: Labels | None = None
     alert_budget: AlertBudget = AlertBudget()
     training: Training = Training()
@@ -100,16 +101,21 @@ class InstitutionSpec(Strict):
     @model_validator(mode="after")
     def parts_agree(self) -> InstitutionSpec:
         doubts = (self._unknown_columns(), self._repeated_names(), self._shared_sources(), self._unreadable_times())
-        refused(type(self).__name__, itertools.chain(*doubts))
+        refused(type(self).__name__, itertools.chain(*doubts, contradictions(self)))
         return self
 
     def _unknown_columns(self) -> Iterator[Contradiction]:
         known = [*self.columns.mapped, *self.pass_through]
         asked: list[tuple[Place, str]] = [(("key", i), name) for i, name in enumerate(self.key)]
-        asked += [(("row_rules", i, "column"), rule.column) for i, rule in enumerate(self.row_rules)]
+        asked += [(("row_rules", i, "column"), rule.column) for i, rule in enumerate(self.row_rules) if rule.column]
         for place, name in asked:
             if name not in known:
                 yield place, f"expected a column that `columns` maps: {', '.join(known)}", name
+        for name in dict.fromkeys(("event_at", "amount", *self.identity)):
+            if getattr(self.columns.mapped.get(name), "optional", False):
+                yield ("columns", name, "optional"), "expected false: no row is a transaction without it", True
+        of_rows = [*known, "business_date", "event_at_is_ambiguous", *(["is_fraud"] if self.labels else [])]
+        yield from doubtful_expressions(self.row_rules, of_rows, self.time_zone)
         for i, name in enumerate(self.pass_through):
             if name in DERIVED | set(Columns.model_fields):
                 yield ("pass_through", i), "the platform has a column of that name; map its source in `columns`", name
@@ -130,13 +136,10 @@ class InstitutionSpec(Strict):
                 readers.setdefault(spelling, ".".join(map(str, place)))
 
     def _unreadable_times(self) -> Iterator[Contradiction]:
-        formats = self.columns.event_at.formats
-        if self.event_precision == "second" and not any(has_time_of_day(pattern) for pattern in formats):
-            yield (
-                ("event_precision",),
-                f"expected day: columns.event_at.formats {formats} have no time of day",
-                "second",
-            )
+        event_at = self.columns.event_at
+        if self.event_precision == "second" and not event_at.has_time_of_day:
+            written = f"steps of one {event_at.steps.unit}" if event_at.steps else f"formats {event_at.formats}"
+            yield ("event_precision",), f"expected day: columns.event_at.{written} have no time of day", "second"
         if not self.deliveries.can_name_a_day_of_the_year_from(self.start_date):
             example = self.start_date.strftime(self.deliveries.business_date_format)
             why = f"expected a group business_date that takes what business_date_format writes, such as {example!r}"
@@ -144,8 +147,8 @@ class InstitutionSpec(Strict):
 
     def _spellings(self) -> Iterator[tuple[Place, tuple[str, ...]]]:
         for name, column in self.columns.mapped.items():
-            if column.source is not None:
-                yield ("columns", name), (column.source, *column.aliases)
+            for place, spellings in column.readers():
+                yield ("columns", name, *place), spellings
         if self.labels is not None:
             yield ("labels",), self.labels.spellings
         for i, name in enumerate(self.pass_through):

@@ -8,25 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+from psycopg import sql
 
 from etl_assets.contracts import Table
+from etl_assets.delivery_states import PARTIAL, is_late, stated
 from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_connections import Connection
+from etl_assets.io_managers.postgres_schema import create, find
+from etl_assets.io_managers.postgres_statements import lock
+from etl_assets.io_managers.postgres_writing import Write
 from etl_assets.io_managers.slices import WHOLE, Dimension, Part, Slice, daily_slice
-from etl_assets.io_managers.targets import Mode, Target
+from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.ledger_tables import DELIVERIES, PROMOTIONS
-from etl_assets.tables import ROW_ACCOUNT
-
-DISPOSITIONS = ("invalid", "duplicate", "superseded")
 
 
 @dataclass(frozen=True)
 class Read:
-    """One delivery as this run found it. A `problem` means that the file as a whole was rejected."""
+    """One delivery as this run found it.
+
+    A `problem` means that the file as a whole was rejected; as `is_partial`, because its manifest promises more.
+    `content_digest` is null for a file without records, which repeats nothing; `titles` is what
+    `schema_log.as_json` makes of its header.
+    """
 
     delivery_id: str
     business_date: date
@@ -37,6 +43,14 @@ class Read:
     records_read: int
     control_lines: int
     problem: str | None = None
+    is_partial: bool = False
+    content_digest: str | None = None
+    stated_rows: int | None = None
+    due_at: datetime | None = None
+    source: str | None = None
+    code_version: str | None = None
+    duration_s: float | None = None
+    titles: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,37 +62,48 @@ class Ledger:
 
     def deliveries(self, days: Sequence[date]) -> pa.Table:
         """What is known of the deliveries for `days`; empty before the first one."""
-        slice_ = daily_slice("business_date", days)
-        return self.warehouse.read_slice(self._at(DELIVERIES), slice_, must_exist=False)
+        return self._read(DELIVERIES, daily_slice("business_date", days))
+
+    def history(self, first: date, last: date) -> pa.Table:
+        """Everything that is known of every delivery for `first` .. `last`, by date, then by arrival."""
+        rows = self._read(DELIVERIES, _between(first, last))
+        return rows.sort_by([(name, "ascending") for name in ("business_date", "delivered_at", "path")])
 
     def versions(self, first: date, last: date) -> pa.Table:
         """Path, size, time and state of every delivery for `first` .. `last`: one narrow read however many days."""
-        days = Part(f"{first} to {last}", first, last + timedelta(days=1))
         columns = ("path", "size_bytes", "delivered_at", "state")
-        slice_ = Slice((Dimension("business_date", (days,)),))
-        return self.warehouse.read_slice(self._at(DELIVERIES), slice_, columns, must_exist=False)
+        return self.warehouse.read_slice(self._at(DELIVERIES), _between(first, last), columns, must_exist=False)
 
     def record(self, reads: Sequence[Read], run_id: str) -> None:
-        """Every delivery that this run read is known, with its state and the number of attempts.
+        """Every delivery that this run read is known, with its state and the number of runs that have read it.
 
-        The same bytes under another name or date are `redelivered`: their rows will turn out to be duplicates. Which
-        of two is the first follows from their dates, whatever was read first, so an earlier one restates the later.
+        Reading what is known and writing what follows share one transaction and the table's lock: of two runs at
+        once the second sees what the first wrote, or an attempt would be lost, or both would be the first of a pair.
+        Only deliveries with the same bytes, rows or path are looked at, and those that belong to these.
         """
-        whole = self.warehouse.read_slice(self._at(DELIVERIES), WHOLE, must_exist=False)
-        known = {row["_delivery_id"]: row for row in whole.to_pylist()}
+        self.warehouse.connections.run(lambda connection: self._record(connection, reads, run_id))
+
+    def _record(self, connection: Connection, reads: Sequence[Read], run_id: str) -> None:
+        target = self._at(DELIVERIES)
+        create(connection, target, WHOLE)
+        lock(connection, target, WHOLE)
+        arrived = [_as_row(read) for read in reads]
+        near = {row["_delivery_id"]: row for row in _related(connection, target, arrived)}
+        far = {row["_delivery_id"]: row for row in _related(connection, target, near.values())}
+        published_at = _published_at(connection, target, {read.business_date for read in reads})
         stamp = {"run_id": run_id, "read_at": datetime.now(UTC)}
-        seen = {
-            read.delivery_id: _as_row(read) | stamp | {"attempt": known.get(read.delivery_id, {}).get("attempt", 0) + 1}
-            for read in reads
-        }
-        stated = _stated({**known, **seen}.values())
-        rows = [row for row in stated if row["_delivery_id"] in seen or row != known[row["_delivery_id"]]]
-        table = pa.Table.from_pylist(rows, schema=DELIVERIES.schema)
-        self.warehouse.write(self._at(DELIVERIES), WHOLE, table, run_id, mode=Mode.UPSERT)
+        seen = {row["_delivery_id"]: _seen(row | stamp, near.get(row["_delivery_id"]), published_at) for row in arrived}
+        changed = [
+            row
+            for row in stated({**far, **near, **seen}.values())
+            if row["_delivery_id"] in seen or (row["_delivery_id"] in near and row != near[row["_delivery_id"]])
+        ]
+        table = pa.Table.from_pylist(changed, schema=DELIVERIES.schema)
+        Write(target, WHOLE, run_id, Mode.UPSERT).perform(connection, [table], self.warehouse.lock_timeout_s)
 
     def promotions(self) -> pa.Table:
         """Every decision about a model version, oldest first."""
-        return self.warehouse.read_slice(self._at(PROMOTIONS), WHOLE, must_exist=False)
+        return self._read(PROMOTIONS, WHOLE)
 
     def decide(self, in_force_from: date, decision: Mapping[str, object], run_id: str) -> None:
         """The promotion log holds one more decision; earlier ones stay, so that a rollback is another row."""
@@ -87,7 +112,18 @@ class Ledger:
         self.warehouse.write(self._at(PROMOTIONS), WHOLE, rows, run_id, mode=Mode.APPEND)
 
     def _at(self, table: Table) -> Target:
-        return Target(self.institution, table)
+        """Widened where an older release made the table: what it did not note is null."""
+        return Target(self.institution, table, drift=Drift.ADD)
+
+    def _read(self, table: Table, slice_: Slice) -> pa.Table:
+        target = self._at(table)
+
+        def widen(connection: Connection) -> None:
+            if find(connection, target.schema, table.name) is not None:
+                create(connection, target, WHOLE)
+
+        self.warehouse.connections.run(widen)
+        return self.warehouse.read_slice(target, slice_, must_exist=False)
 
 
 def in_force(promotions: pa.Table, day: date) -> tuple[str, str] | None:
@@ -99,37 +135,46 @@ def in_force(promotions: pa.Table, day: date) -> tuple[str, str] | None:
     return latest["model_version"], latest["model_run_id"]
 
 
-def row_account(published: pa.Table, quarantined: pa.Table, deliveries: pa.Table) -> pa.Table:
-    """Per delivery: records read and what became of them, counted from the tables that are about to be written."""
-    amounts = published.group_by("_delivery_id").aggregate([("amount", "sum"), ([], "count_all")])
-    shown = {row["_delivery_id"]: row for row in amounts.to_pylist()}
-    dispositions = quarantined.group_by(["_delivery_id", "disposition"]).aggregate([([], "count_all")])
-    kept = {(row["_delivery_id"], row["disposition"]): row["count_all"] for row in dispositions.to_pylist()}
-    rows = [
-        {
-            **delivery,
-            "file": PurePosixPath(delivery["path"]).name,
-            "published": shown.get(delivery["_delivery_id"], {}).get("count_all", 0),
-            "published_amount": shown.get(delivery["_delivery_id"], {}).get("amount_sum", Decimal(0)),
-            **{name: kept.get((delivery["_delivery_id"], name), 0) for name in DISPOSITIONS},
-        }
-        for delivery in deliveries.to_pylist()
-    ]
-    return pa.Table.from_pylist(rows, schema=ROW_ACCOUNT.schema)
+def _between(first: date, last: date) -> Slice:
+    days = Part(f"{first} to {last}", first, last + timedelta(days=1))
+    return Slice((Dimension("business_date", (days,)),))
 
 
-def _stated(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The deliveries with their states. A rejected one is no first: nothing of it was read that could be repeated."""
-    ordered = sorted(rows, key=lambda r: (r["business_date"], r["delivered_at"], r["path"]), reverse=True)
-    first = {row["content_sha256"]: row["_delivery_id"] for row in ordered if row["problem"] is None}
-    return [row | {"state": _state(row, first)} for row in ordered]
+def _related(connection: Connection, target: Target, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The known deliveries that are one of `rows`, or share bytes, row values or a path with one."""
+    columns = ("_delivery_id", "content_sha256", "content_digest", "path")
+    wanted = [sorted({row[column] for row in rows if row[column] is not None}) for column in columns]
+    names = sql.SQL(", ").join(map(sql.Identifier, DELIVERIES.schema.names))
+    shares = sql.SQL(" OR ").join(sql.SQL("{} = ANY(%s::text[])").format(sql.Identifier(name)) for name in columns)
+    found = connection.execute(sql.SQL("SELECT {} FROM {} WHERE {}").format(names, _named(target), shares), wanted)
+    return [dict(zip(DELIVERIES.schema.names, row, strict=True)) for row in found]
 
 
-def _state(row: Mapping[str, Any], first: Mapping[str, str]) -> str:
-    if row["problem"] is not None:
-        return "rejected"
-    return "read" if first[row["content_sha256"]] == row["_delivery_id"] else "redelivered"
+def _published_at(connection: Connection, target: Target, days: Iterable[date]) -> dict[date, datetime]:
+    """When the first delivery of each date was read, for the dates that had one."""
+    asked = sql.SQL(
+        "SELECT business_date, min(coalesce(first_read_at, read_at)) FROM {} "
+        "WHERE business_date = ANY(%s::date[]) AND problem IS NULL GROUP BY business_date"
+    )
+    return {row[0]: row[1] for row in connection.execute(asked.format(_named(target)), [sorted(days)])}
+
+
+def _named(target: Target) -> sql.Identifier:
+    return sql.Identifier(target.schema, target.table.name)
+
+
+def _seen(
+    row: dict[str, Any], known: Mapping[str, Any] | None, published_at: Mapping[date, datetime]
+) -> dict[str, Any]:
+    """The delivery as this run leaves it. A run that records it twice, as a retried step does, has read it once."""
+    before = known or {"attempt": 0, "run_id": None, "is_late": None, "first_read_at": None}
+    first_read_at = before["first_read_at"] or (row["read_at"] if row["problem"] is None else None)
+    late = is_late(row, published_at) if before["is_late"] is None else before["is_late"]
+    attempt = before["attempt"] + (before["run_id"] != row["run_id"])
+    return row | {"attempt": attempt, "is_late": late, "first_read_at": first_read_at}
 
 
 def _as_row(read: Read) -> dict[str, Any]:
-    return {"_delivery_id": read.delivery_id, **asdict(read)}
+    values = asdict(read)
+    is_partial = values.pop("is_partial")
+    return {"_delivery_id": read.delivery_id, **values, "state": PARTIAL if is_partial else None}

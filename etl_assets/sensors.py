@@ -1,27 +1,32 @@
 """One sensor per institution: a delivery that lies still in the folder is carried from raw to scored, with no click.
 
-The shell round `arrivals.py`: lists the folder, asks the ledger, hands the decision to Dagster. What a late or
-corrected day D changes in D+1 and after is not requested here: those rows are there and only stale, and restating
-them once is declarative automation's part.
+The shell round `arrivals.py`: lists the folder, asks the ledger and the runs, hands the decision to Dagster. What a
+late or corrected day D changes in D+1 and after is not requested here: those rows are there and only stale, and
+restating them once is the part of `automation.py`.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 
-from etl_assets.arrivals import Calendar, Decision, Known, Memory, Request, Seen, requests_for
+from etl_assets.arrivals import Calendar, Decision, Kind, Known, Memory, Request, Seen, requests_for
 from etl_assets.assets.tenant import Tenant
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.ledger import Ledger
-from etl_assets.sources.listing import listed
+from etl_assets.repeats import failures
+from etl_assets.run_outcomes import FILES_TAG, INSTITUTION_TAG, outcomes
+from etl_assets.sources.announcements import Announcements, announcements, files_beside
+from etl_assets.sources.listing import Found, listed
+from etl_assets.sources.manifests import promises_nothing
 
 RUNS_PER_TICK = 10
 SECONDS_BETWEEN_TICKS = 30
-TAG = "etl_assets/institution"
+DATES_PER_TICK = 200
+TAG = INSTITUTION_TAG
 
 
 def arrivals(tenant: Tenant, job: Any) -> dg.SensorDefinition:
@@ -42,20 +47,50 @@ def arrivals(tenant: Tenant, job: Any) -> dg.SensorDefinition:
         tags={TAG: spec.institution},
     )
     def tick(context: dg.SensorEvaluationContext, warehouse: PostgresWarehouse) -> dg.SensorResult:
-        listing = _listing(spec)
-        known = _known(Ledger(warehouse, spec.institution), listing)
-        decision = requests_for(listing, Memory.read(context.cursor), known, _calendar(tenant), RUNS_PER_TICK)
+        now = datetime.now(UTC)
+        there = files_beside(spec)
+        found = listed(spec)
+        known = _known(Ledger(warehouse, spec.institution), found)
+        told = announcements(spec, found, there, now, _unread_days(found, known))
+        decision = requests_for(
+            [_seen(one, spec, told) for one in found],
+            Memory.read(context.cursor),
+            known,
+            _calendar(tenant),
+            RUNS_PER_TICK,
+            failures=failures(outcomes(context.instance, spec.institution, now)),
+            now=now,
+        )
         context.log.info(decision.in_words())
         return _result(decision, spec.institution)
 
     return tick
 
 
-def _listing(spec: InstitutionSpec) -> list[Seen]:
-    return [Seen(f.business_date, f.relative_path, f.size_bytes, f.delivered_at) for f in listed(spec)]
+def _seen(one: Found, spec: InstitutionSpec, told: Announcements) -> Seen:
+    stated, doubt = told.stated.get(one.relative_path), told.doubts.get(one.relative_path)
+    return Seen(
+        one.business_date,
+        one.relative_path,
+        one.size_bytes,
+        one.delivered_at,
+        is_announced=spec.deliveries.announces and doubt is None,
+        doubt=None if doubt is None else Kind(doubt.kind),
+        is_promised=promises_nothing(stated, one.size_bytes, spec.columns.amount),
+    )
 
 
-def _known(ledger: Ledger, listing: Sequence[Seen]) -> Known:
+def _unread_days(found: Sequence[Found], known: Known) -> frozenset[date]:
+    """The dates whose manifests are read: those with a file that the ledger does not hold.
+
+    As many as a tick has time for, the oldest of them and the newest.
+    """
+    unread = (f.business_date for f in found if (f.size_bytes, f.delivered_at) not in known.get(f.relative_path, {}))
+    days = sorted(set(unread))
+    return frozenset([*days[:DATES_PER_TICK], *days[-1:]])
+
+
+def _known(ledger: Ledger, listing: Sequence[Found]) -> Known:
     known: dict[str, dict[tuple[int, datetime], str]] = defaultdict(dict)
     if not listing:
         return known
@@ -67,7 +102,13 @@ def _known(ledger: Ledger, listing: Sequence[Seen]) -> Known:
 
 def _calendar(tenant: Tenant) -> Calendar:
     last = tenant.days.get_last_partition_key()
-    return Calendar(tenant.spec.start_date, None if last is None else date.fromisoformat(last))
+    spec = tenant.spec
+    return Calendar(
+        spec.start_date,
+        None if last is None else date.fromisoformat(last),
+        spec.time_zone,
+        spec.deliveries.late_after_days,
+    )
 
 
 def _result(decision: Decision, institution: str) -> dg.SensorResult:
@@ -82,5 +123,10 @@ def _run_request(request: Request, institution: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=request.run_key,
         partition_key=request.business_date.isoformat(),
-        tags={TAG: institution, "etl_assets/deliveries": str(len(request.fresh))},
+        tags={
+            TAG: institution,
+            FILES_TAG: request.files,
+            "etl_assets/deliveries": str(len(request.fresh)),
+            "etl_assets/attempt": str(request.attempt),
+        },
     )

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from etl_assets.contracts import Column, Table
 from etl_assets.feature_groups import Need, supported
+from etl_assets.institution_privacy import fates
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
-from etl_assets.ledger_tables import DELIVERIES, PROMOTIONS
+from etl_assets.ledger_tables import CORRECTIONS, DELIVERIES, PROMOTIONS, REPLAYS, SCHEMA_EVENTS
+from etl_assets.restatement_tables import DAY_CONTENTS
 
 TEXT, DAY, INSTANT = pa.string(), pa.date32(), pa.timestamp("us", "UTC")
 MONEY = pa.decimal128(24, 4)
@@ -26,8 +28,8 @@ RAW_LINEAGE = (
     Column("_file", TEXT, "Name of the delivered file.", required=True),
     Column("_delivered_at", INSTANT, "Modification time of the file: which of two deliveries is the later one.", True),
     Column("_problem", TEXT, "Why the record could not be split into fields; null where it could."),
-    Column("_record", pa.binary(), "The bytes of a record that could not be split, exactly as delivered."),
-    Column("_extra", TEXT, "Columns that the spec does not declare, as a JSON object."),
+    Column("_record", pa.binary(), "The bytes of a record that could not be split, encrypted if they may be personal."),
+    Column("_extra", TEXT, "Columns that the spec does not declare, as a JSON object, without personal ones."),
 )
 
 TEXT_MEANINGS = {
@@ -40,12 +42,18 @@ TEXT_MEANINGS = {
     "category": "Merchant category code where there is one.",
     "country": "ISO 3166 country of the counterparty.",
     "description": "Free text of the booking.",
+    "status": "pending or posted.",
+}
+FATE_MEANINGS = {
+    "kept": "As delivered.",
+    "token": "A token of the delivered value: the same for the same value, which nobody can have back.",
+    "dropped": "Personal; always null.",
 }
 
 
 def raw_table(spec: InstitutionSpec) -> Table:
     """Every record as delivered: declared source columns as text under their first spelling, then lineage."""
-    sources = (Column(name, TEXT, "As delivered.") for name in spec.declared)
+    sources = (Column(name, TEXT, FATE_MEANINGS[fate]) for name, fate in fates(spec).items())
     return Table(
         name="raw_transactions",
         description=f"Every record that {spec.institution} delivered, nothing repaired.",
@@ -68,6 +76,7 @@ def cleaned_table(spec: InstitutionSpec) -> Table:
         Column("currency", TEXT, "ISO 4217.", required=True),
         Column("is_fraud", pa.bool_(), "Confirmed label; null where none was delivered. Never a model input."),
         *(Column(name, TEXT, "Passed through as delivered.") for name in spec.pass_through),
+        Column("warnings", TEXT, "Rules that the row breaks and that only warn, by name, separated by commas."),
         *LINEAGE,
     )
     return Table(
@@ -92,7 +101,7 @@ QUARANTINED = Table(
         Column("file", TEXT, "Name of the delivered file.", required=True),
         Column("repeats_delivery_id", TEXT, "Delivery of the row that this one repeats, or that supersedes it."),
         Column("repeats_row_number", pa.int64(), "Line of that row."),
-        Column("record", TEXT, "The record as delivered: fields as JSON, or escaped bytes where it has none."),
+        Column("record", TEXT, "The record as raw has it: fields as JSON, or escaped bytes where it has none."),
     ),
     key=("business_date", "_delivery_id", "_row_number"),
     partition_column="business_date",
@@ -177,5 +186,5 @@ def scored_table(spec: InstitutionSpec) -> Table:
 
 def all_tables(spec: InstitutionSpec) -> tuple[Table, ...]:
     """Every table of one institution, in the order of the graph."""
-    first = (DELIVERIES, raw_table(spec), cleaned_table(spec), QUARANTINED, ROW_ACCOUNT)
-    return (*first, featured_table(spec), PROMOTIONS, scored_table(spec))
+    first = (DELIVERIES, SCHEMA_EVENTS, raw_table(spec), cleaned_table(spec), QUARANTINED, ROW_ACCOUNT)
+    return (*first, featured_table(spec), PROMOTIONS, scored_table(spec), CORRECTIONS, REPLAYS, DAY_CONTENTS)

@@ -108,8 +108,32 @@ def test_a_tick_explains_itself_in_numbers() -> None:
     known = {seen().path: {seen().version: "read"}}
     listing = [seen(), seen(DAYS[2]), seen(DAYS[2], "b.csv", size=0), seen(DAYS[0])]
     words = ticks(listing, [*listing, seen(DAYS[3])], known=known).in_words()
-    assert words == ("1 new, 1 unchanged, 1 unstable, 1 empty, 1 ignored, 1 date waiting for an unstable or empty file")
+    assert words == (
+        "1 new, 1 unchanged, 1 unstable, 1 empty, 1 ignored, 1 date waiting for an incomplete or empty file"
+    )
     assert ticks([]).in_words() == "no deliveries in the folder"
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"), [("resaved", Kind.RESAVED), ("partial", Kind.PARTIAL), ("late", Kind.UNCHANGED)]
+)
+def test_what_was_read_holds_up_nothing_that_joins_its_date(state: str, kind: Kind) -> None:
+    both = [seen(), seen(name="b.csv")]
+    decision = ticks(both, both, known={seen().path: {seen().version: state}})
+    assert (requested(decision), decision.counts[kind]) == ([DAYS[1]], 1)
+
+
+def test_what_comes_after_it_was_due_or_after_its_date_was_read_is_late() -> None:
+    calendar = Calendar(DAYS[1], DAYS[6], "Europe/Berlin", late_after_days=1)
+    due = datetime(2026, 3, 4, 23, tzinfo=UTC)
+    for modified_at, kind in ((due - timedelta(seconds=1), Kind.NEW), (due, Kind.LATE)):
+        file = Seen(DAYS[1], "a.csv", 10, modified_at, is_announced=True)
+        assert requests_for([file], Memory(), {}, calendar, 3).counts == {kind: 1}
+    both = [seen(), seen(name="b.csv")]
+    known = {seen().path: {seen().version: "read"}}
+    assert ticks(both, both, known=known).counts == {Kind.UNCHANGED: 1, Kind.LATE: 1}
+    known = {seen().path: {seen().version: "rejected"}}
+    assert ticks(both, both, known=known).counts == {Kind.REJECTED: 1, Kind.NEW: 1}
 
 
 class Bank(RuleBasedStateMachine):

@@ -15,6 +15,14 @@ from etl_assets_tests.conftest import fresh_platform
 ONE = "WHERE business_date = '{day}' AND transaction_id = '{id}'"
 TAMPERED = {
     "a_delivery_arrived": ("deliveries", "DELETE FROM {table} WHERE business_date = '{day}'"),
+    "an_empty_delivery_is_announced": (
+        "deliveries",
+        "UPDATE {table} SET state = 'empty', stated_rows = 1 WHERE business_date = '{day}'",
+    ),
+    "the_header_is_as_before": (
+        "schema_events",
+        "INSERT INTO {table} VALUES ('d', '{day}', 'added', 'note', NULL, 'text', now(), 'run')",
+    ),
     "row_account_balances": ("cleaned_transactions", "DELETE FROM {table} " + ONE),
     "transaction_key_is_unique": ("cleaned_transactions", "UPDATE {table} SET transaction_id = '{other}' " + ONE),
     "mandatory_columns_are_not_null": (
@@ -26,6 +34,7 @@ TAMPERED = {
         "UPDATE {table} SET event_at = event_at + interval '1 day' " + ONE,
     ),
     "amount_is_exact": ("cleaned_transactions", "UPDATE {table} SET amount = amount + 0.0001 " + ONE),
+    "no_row_breaks_a_rule_that_warns": ("cleaned_transactions", "UPDATE {table} SET warnings = 'rare' " + ONE),
     "every_cleaned_row_has_features": ("featured_transactions", "DELETE FROM {table} " + ONE),
     "every_featured_row_has_a_score": ("scored_transactions", "DELETE FROM {table} " + ONE),
     "scores_are_finite": ("scored_transactions", "UPDATE {table} SET score = 'NaN' " + ONE),

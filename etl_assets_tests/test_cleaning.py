@@ -38,6 +38,7 @@ def test_a_good_row_is_published_in_canonical_form() -> None:
         "currency": "EUR",
         "is_fraud": True,
         "terminal": " 7 ",
+        "warnings": None,
         "_delivery_id": "d1@2024-03-06",
         "_row_number": 2,
     }

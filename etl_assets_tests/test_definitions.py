@@ -55,7 +55,7 @@ def test_every_asset_says_what_it_is_and_which_code_made_it(definitions: dg.Defi
 
 def test_every_check_is_partitioned(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    assert len(graph.asset_check_keys) == 3 * 13
+    assert len(graph.asset_check_keys) == 3 * 16
     assert all(graph.get(key).partitions_def is not None for key in graph.asset_check_keys)
 
 

@@ -14,6 +14,7 @@ from etl_assets.ledger_tables import PROMOTIONS
 from etl_assets_tests.reads import MONDAY, read
 
 TUESDAY, WEDNESDAY, SUNDAY = (MONDAY + timedelta(days=n) for n in (1, 2, 6))
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -33,13 +34,15 @@ def test_a_ledger_that_was_never_written_is_empty(ledger: Ledger) -> None:
 
 
 def test_a_delivery_is_known_with_everything_that_was_found(ledger: Ledger) -> None:
-    found = read("in/a.csv")
+    found = read("in/a.csv", content_digest="d", stated_rows=2, due_at=NOON, source="s3://b", duration_s=1.5)
     before = datetime.now(UTC)
     ledger.record([found], "run-1")
     (row,) = ledger.deliveries([MONDAY]).to_pylist()
-    assert before <= row.pop("read_at") <= datetime.now(UTC)
-    expected = {name: getattr(found, name.removeprefix("_")) for name in row.keys() - {"state", "attempt", "run_id"}}
-    assert row == expected | {"state": "read", "attempt": 1, "run_id": "run-1"}
+    assert before <= row["first_read_at"] == row.pop("read_at") <= datetime.now(UTC)
+    given = {"state": "read", "attempt": 1, "run_id": "run-1", "is_late": False}
+    given |= {"first_read_at": row["first_read_at"]}
+    expected = {name: getattr(found, name.removeprefix("_")) for name in row.keys() - given.keys()}
+    assert row == expected | given
 
 
 def test_a_second_read_counts_up_and_stays_one_delivery(ledger: Ledger) -> None:
@@ -53,7 +56,10 @@ def test_the_same_path_with_other_bytes_is_another_delivery(ledger: Ledger) -> N
     ledger.record([read("a.csv", "a")], "run-1")
     ledger.record([read("a.csv", "b")], "run-2")
     rows = ledger.deliveries([MONDAY]).to_pylist()
-    assert [(row["path"], row["state"], row["attempt"]) for row in rows] == [("a.csv", "read", 1)] * 2
+    assert sorted((row["path"], row["state"], row["attempt"]) for row in rows) == [
+        ("a.csv", "corrected", 1),
+        ("a.csv", "read", 1),
+    ]
 
 
 def test_the_same_bytes_under_another_name_or_date_are_redelivered(ledger: Ledger) -> None:
@@ -67,8 +73,7 @@ def test_the_same_bytes_under_another_name_or_date_are_redelivered(ledger: Ledge
 
 
 def test_the_first_of_a_run_with_the_same_bytes_is_read_and_the_other_redelivered(ledger: Ledger) -> None:
-    noon = datetime(2026, 3, 3, 12, tzinfo=UTC)
-    ledger.record([read("b.csv", delivered_at=noon), read("a.csv", delivered_at=noon - timedelta(hours=1))], "run-1")
+    ledger.record([read("b.csv", delivered_at=NOON), read("a.csv", delivered_at=NOON - timedelta(hours=1))], "run-1")
     assert states(ledger) == {"a.csv": ("read", 1), "b.csv": ("redelivered", 1)}
 
 
@@ -108,6 +113,40 @@ def test_deliveries_are_told_for_the_days_asked_for(ledger: Ledger) -> None:
     ledger.record([read("a.csv"), read("b.csv", "b", day=TUESDAY)], "run-1")
     assert set(states(ledger, TUESDAY)) == {"b.csv"}
     assert states(ledger, WEDNESDAY) == {}
+
+
+def test_a_retried_step_of_one_run_has_read_a_delivery_once(ledger: Ledger) -> None:
+    for run in ("run-1", "run-1", "run-2"):
+        ledger.record([read("a.csv")], run)
+    assert states(ledger) == {"a.csv": ("read", 2)}
+
+
+def test_a_file_that_was_only_saved_again_is_told_from_a_corrected_one(ledger: Ledger) -> None:
+    ledger.record([read("a.csv", "first", content_digest="rows")], "run-1")
+    ledger.record([read("a.csv", "saved again", content_digest="rows", delivered_at=NOON)], "run-2")
+    ledger.record([read("copy.csv", "saved as", content_digest="rows", delivered_at=NOON)], "run-2")
+    assert [row["state"] for row in ledger.history(MONDAY, MONDAY).to_pylist()] == ["read", "resaved", "redelivered"]
+
+
+def test_what_comes_after_its_date_was_read_is_late_and_stays_late(ledger: Ledger) -> None:
+    ledger.record([read("a.csv")], "run-1")
+    after = datetime.now(UTC) + timedelta(minutes=1)
+    ledger.record([read("b.csv", "b", delivered_at=after), read("c.csv", "c", day=TUESDAY)], "run-2")
+    ledger.record([read("b.csv", "b", delivered_at=after)], "run-3")
+    assert states(ledger) == {"a.csv": ("read", 1), "b.csv": ("late", 2), "c.csv": ("read", 1)}
+
+
+def test_what_an_older_release_wrote_is_read_and_widened(ledger: Ledger) -> None:
+    added = {"content_digest", "stated_rows", "due_at", "is_late", "first_read_at", "source", "code_version"}
+    ledger.record([read("a.csv", problem="no cp1252")], "run-1")
+    with ledger.warehouse.transaction() as connection:
+        for column in (*added, "duration_s"):
+            connection.execute(f"ALTER TABLE bank_test.deliveries DROP COLUMN {column}")
+    assert ledger.versions(MONDAY, MONDAY)["state"].to_pylist() == ["rejected"]
+    (row,) = ledger.history(MONDAY, MONDAY).to_pylist()
+    assert {row[name] for name in added} == {None}
+    ledger.record([read("a.csv", content_digest="d")], "run-2")
+    assert states(ledger) == {"a.csv": ("read", 2)}
 
 
 def test_a_run_that_found_nothing_records_nothing(ledger: Ledger) -> None:

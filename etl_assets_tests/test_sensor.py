@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import dagster as dg
 import pytest
 
 from etl_assets.arrivals import Memory
-from etl_assets.backfill import QUIET
 from etl_assets.ledger import Ledger, Read
 from etl_assets.sensors import RUNS_PER_TICK
 from etl_assets.sources.listing import Found, ListingFailed, listed
 from etl_assets_tests.bank import HEADER, Platform, line
+from etl_assets_tests.daemon import Daemon, good
 from etl_assets_tests.reads import read
 
 MONDAY = date(2026, 3, 2)
@@ -23,49 +20,9 @@ DAYS = [MONDAY + timedelta(days=n) for n in range(12)]
 AT_NINE = datetime(2026, 3, 3, 9, tzinfo=UTC)
 
 
-@dataclass
-class Daemon:
-    """What Dagster's daemon does with the sensor of one institution: ticks, keeps the cursor, launches runs."""
-
-    platform: Platform
-    cursor: str | None = None
-
-    def tick(self) -> tuple[Sequence[dg.RunRequest], str | None]:
-        """What one tick asks for, or why it asks for nothing."""
-        definitions, name = self.platform.definitions, f"{self.platform.spec.institution}__arrivals"
-        resources = {"warehouse": self.platform.warehouse}
-        repository = definitions.get_repository_def()
-        with dg.build_sensor_context(
-            self.platform.instance, self.cursor, repository_def=repository, sensor_name=name, resources=resources
-        ) as context:
-            data = definitions.resolve_sensor_def(name).evaluate_tick(context)
-        self.cursor = data.cursor
-        return data.run_requests or [], data.skip_message
-
-    def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """The run that the request asks for has ended."""
-        job = self.platform.definitions.resolve_job_def(f"{self.platform.spec.institution}__raw_to_scored")
-        return job.execute_in_process(
-            run_config=QUIET,
-            partition_key=request.partition_key,
-            tags=request.tags,
-            instance=self.platform.instance,
-            raise_on_error=False,
-        )
-
-    def settle(self) -> list[bool]:
-        """Two ticks, and whether each run of what the second asks for succeeded."""
-        self.tick()
-        return [self.run(request).success for request in self.tick()[0]]
-
-
 @pytest.fixture
 def daemon(platform: Platform) -> Daemon:
     return Daemon(platform)
-
-
-def good(day: date, first: int = 0) -> str:
-    return HEADER + "".join(line(number, day) for number in range(first, first + 40))
 
 
 def as_read(found: Found) -> Read:

@@ -113,7 +113,7 @@ def test_any_rows_come_back_with_their_numbers(rows: list[list[Any]]) -> None:
 def test_a_number_that_excel_has_rounded_is_a_damaged_record(cell: float) -> None:
     good, damaged = read([cell, *GOOD[1:]], GOOD).rows.to_pylist()
     assert (good["_row_number"], damaged["_row_number"]) == (3, 2)
-    assert f"transaction_id is the number {float(cell)!r}, of which Excel keeps 15 digits" in damaged["_problem"]
+    assert "transaction_id is a number of which Excel keeps 15 digits" in damaged["_problem"]
     assert repr(float(cell)).encode() in damaged["_record"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.sources.listing import Delivery, ListingFailed, fetched, listed
+from etl_assets.sources.listing import Delivery, ListingFailed, downloaded, listed
 from etl_assets_tests.specs import minimal_spec
 
 
@@ -25,7 +25,7 @@ def deliver(path: Path, content: bytes, delivered_at: datetime) -> None:
 
 
 def versions(spec: InstitutionSpec) -> list[Delivery]:
-    return [delivery for delivery, _ in fetched(spec, listed(spec))]
+    return [delivery for delivery, _ in downloaded(spec, listed(spec))]
 
 
 def test_deliveries_come_by_business_date_then_arrival(spec: InstitutionSpec) -> None:
@@ -83,7 +83,7 @@ def test_a_file_that_went_away_after_the_listing_fails_the_listing(spec: Institu
     (found,) = listed(spec)
     (spec.folder / found.relative_path).unlink()
     with pytest.raises(ListingFailed, match="list again"):
-        list(fetched(spec, [found]))
+        list(downloaded(spec, [found]))
 
 
 def test_a_file_that_was_replaced_after_the_listing_is_not_read_under_its_old_name(spec: InstitutionSpec) -> None:
@@ -91,4 +91,4 @@ def test_a_file_that_was_replaced_after_the_listing_is_not_read_under_its_old_na
     found = listed(spec)
     deliver(spec.folder / "transactions_20240101.csv", b"b", datetime(2024, 1, 2, tzinfo=UTC))
     with pytest.raises(ListingFailed, match="changed after it was listed"):
-        list(fetched(spec, found))
+        list(downloaded(spec, found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,7 +14,7 @@ from obstore.store import S3Store
 
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources import s3
-from etl_assets.sources.listing import ListingFailed, ListingRefused, fetched, listed
+from etl_assets.sources.listing import Delivery, Found, ListingFailed, ListingRefused, downloaded, listed
 from etl_assets_tests import s3_server
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform
@@ -47,6 +47,15 @@ def spec() -> InstitutionSpec:
     return minimal_spec(deliveries={"folder": "s3://${BUCKET}/in/bank"})
 
 
+def fetched(spec: InstitutionSpec, found: Iterable[Found]) -> list[tuple[Delivery, bytes]]:
+    """Each delivery with its bytes."""
+    got = []
+    for delivery, file in downloaded(spec, found):
+        with file:
+            got.append((delivery, file.read()))
+    return got
+
+
 def test_objects_below_the_prefix_are_listed_and_fetched_by_their_relative_names(
     bucket: S3Store, spec: InstitutionSpec, tmp_path: Path
 ) -> None:
@@ -76,7 +85,7 @@ def test_all_of_many_pages_are_listed(bucket: S3Store, spec: InstitutionSpec) ->
     asyncio.run(put())
     found = listed(spec)
     assert len({f.relative_path for f in found}) == 2500
-    assert len(list(fetched(spec, found[:50]))) == 50
+    assert len(fetched(spec, found[:50])) == 50
 
 
 @pytest.mark.parametrize("change", ["other", "gone"])
@@ -90,7 +99,7 @@ def test_an_object_that_changed_after_the_listing_is_not_read(
     else:
         obstore.put(bucket, f"in/bank/{NAME}", b"other")
     with pytest.raises(ListingFailed, match="list again"):
-        list(fetched(spec, found))
+        fetched(spec, found)
 
 
 def test_refused_credentials_are_told_without_them(

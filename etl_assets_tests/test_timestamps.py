@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -84,12 +85,25 @@ def test_centuries_fractions_and_offsets_are_those_of_strptime(text: str, patter
     assert moment(text, pattern) == by_python(text, pattern) is not None
 
 
-def test_formats_are_tried_in_order_for_each_row() -> None:
+def test_each_row_is_read_by_the_format_that_fits_it_and_by_none_where_two_disagree() -> None:
     formats = ("%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d")
-    found = moments(pa.array(["1/5/2024", "01/05/2024", "01/31/2024", None, "2024-12-01", "13/13/2024"]), formats)
+    texts = ["1/5/2024", "01/05/2024", "5/5/2024", "01/31/2024", "31/01/2024", None, "2024-12-01", "13/13/2024"]
+    found = moments(pa.array(texts), formats)
     days = [date(1970, 1, 1) + timedelta(days=int(us) // 86_400_000_000) for us in found.microseconds]
-    assert days[:3] == [date(2024, 5, 1), date(2024, 5, 1), date(2024, 1, 31)]
-    assert found.is_read.tolist() == [True, True, True, False, True, False]
+    assert days[2:5] == [date(2024, 5, 5), date(2024, 1, 31), date(2024, 1, 31)]
+    assert found.is_read.tolist() == [False, False, True, True, True, False, True, False]
+    assert found.fits_two.tolist() == [True, True, *[False] * 6]
+
+
+def test_a_date_that_two_formats_read_differently_is_quarantined_with_a_reason_of_its_own() -> None:
+    formats = {"formats": ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"]}
+    spec = minimal_spec(max_lateness_days=60, columns={"event_at": formats})
+    assert reasons(spec, event_at="03/04/2024 12:00") == ["event_at_fits_two_formats"]
+    assert reasons(spec, event_at="02/02/2024 12:00") == []
+    assert reasons(spec, event_at="02/28/2024 12:00") == []
+    assert reasons(spec, event_at="30/02/2024 12:00") == ["event_at_is_not_a_time"]
+    booked = minimal_spec(columns={"booked_on": {"source": "b", "formats": ["%d.%m.%y", "%y.%m.%d"]}})
+    assert reasons(booked, b="01.02.03") == ["booked_on_fits_two_formats"]
 
 
 def test_fields_that_touch_must_have_their_full_width() -> None:
@@ -159,7 +173,8 @@ ZONES = ["Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu", "Australia/Lord
 def test_a_local_time_is_what_the_zone_database_says(zone: str, clock: datetime) -> None:
     aware = clock.replace(tzinfo=ZoneInfo(zone))
     microseconds = np.array([(clock.replace(tzinfo=UTC) - EPOCH) // US])
-    found = instants(Moments(microseconds, np.array([True]), np.array([False])), zone, "second")
+    read = replace(Moments.none(1), microseconds=microseconds, is_read=np.array([True]))
+    found = instants(read, zone, "second")
     exists = aware.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) == clock
     assert found.at[0].as_py() == (aware.astimezone(UTC) if exists else None)
     assert found.does_not_exist[0] == (not exists)

@@ -22,7 +22,6 @@ from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.tables import available_inputs
 from models.calibration import Floats
 
-FEATURE_WINDOW_DAYS = 31  # 720 hours reach back over 31 local days where clocks go forward
 IO_MANAGER = "warehouse_io"
 
 

@@ -1,4 +1,4 @@
-"""The file inside a `.gz`, `.zip` or `.zst`, told by the name: bytes in, bytes out, never more than the spec allows.
+"""The file inside a `.gz`, `.zip` or `.zst`, told by the name: a stream of bytes, never more than the spec allows.
 
 What the bytes mean belongs to the formats.
 """
@@ -13,11 +13,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import BinaryIO
 
 import pyarrow as pa
 
 from etl_assets.institution_formats import Archives
+from etl_assets.sources.cutting import Stream
 from etl_assets.sources.layout import DeliveryRejected
 
 CHUNK_BYTES = 1 << 22
@@ -26,36 +27,60 @@ ENCRYPTED = 0x1
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException)
 
 
-class _Stream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class Expanded:
+    """The bytes of an archive's file, as they are read.
+
+    Raises: DeliveryRejected, at the read that shows that the archive is cut off or larger than the spec allows.
+    """
+
+    def __init__(self, kind: str, stream: Stream, archives: Archives) -> None:
+        self._kind, self._stream, self._archives = kind, stream, archives
+        self._size_bytes = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes; all that is left where it is negative."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
+        with _whole(self._kind):
+            chunk = self._stream.read(size)
+        self._size_bytes += len(chunk)
+        if self._size_bytes > self._archives.max_expanded_bytes:
+            raise DeliveryRejected(
+                f"it expands to more than {self._archives.max_expanded_mb} MiB; ask for smaller files, "
+                "or raise deliveries.archives.max_expanded_mb if this one is genuine"
+            )
+        return chunk
+
+
+def opened(name: str, file: BinaryIO, archives: Archives) -> Stream:
+    """The delivery that `file` is, or holds if `name` says that it is an archive.
+
+    Raises: DeliveryRejected, if it is encrypted, holds several files or is no archive at all.
+    """
+    suffix = "." + name.lower().rpartition(".")[2]
+    return OPENERS[suffix](file, archives) if suffix in OPENERS else file
 
 
 def expanded(name: str, content: bytes, archives: Archives) -> bytes:
-    """The delivery that `content` is, or holds if `name` says that it is an archive.
-
-    Raises: DeliveryRejected, if it is cut off, encrypted, holds several files or is larger than the spec allows.
-    """
-    suffix = "." + name.lower().rpartition(".")[2]
-    return READERS[suffix](content, archives) if suffix in READERS else content
+    """The same, all of it at once."""
+    return opened(name, io.BytesIO(content), archives).read()
 
 
-def _gzip(content: bytes, archives: Archives) -> bytes:
-    with _whole("gzip"), gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-        return _bounded(stream, archives)
+def _gzip(file: BinaryIO, archives: Archives) -> Stream:
+    return Expanded("gzip", gzip.GzipFile(fileobj=file), archives)
 
 
-def _zstd(content: bytes, archives: Archives) -> bytes:
-    with _whole("zstd"), pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
-        return _bounded(stream, archives)
+def _zstd(file: BinaryIO, archives: Archives) -> Stream:
+    return Expanded("zstd", pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd"), archives)
 
 
-def _zip(content: bytes, archives: Archives) -> bytes:
-    with _whole("zip"), zipfile.ZipFile(io.BytesIO(content)) as archive:
+def _zip(file: BinaryIO, archives: Archives) -> Stream:
+    with _whole("zip"):
+        archive = zipfile.ZipFile(file)
         member = _member(archive, archives)
         if member.flag_bits & ENCRYPTED:
             raise DeliveryRejected(f"its member {member.filename!r} is encrypted; ask for it without a password")
-        with archive.open(member) as stream:
-            return _bounded(stream, archives)
+        return Expanded("zip", archive.open(member), archives)
 
 
 def _member(archive: zipfile.ZipFile, archives: Archives) -> zipfile.ZipInfo:
@@ -74,19 +99,6 @@ def _member(archive: zipfile.ZipFile, archives: Archives) -> zipfile.ZipInfo:
     )
 
 
-def _bounded(stream: _Stream, archives: Archives) -> bytes:
-    chunks, size = [], 0
-    while chunk := stream.read(CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > archives.max_expanded_bytes:
-            raise DeliveryRejected(
-                f"it expands to more than {archives.max_expanded_mb} MiB; ask for smaller files, "
-                "or raise deliveries.archives.max_expanded_mb if this one is genuine"
-            )
-    return b"".join(chunks)
-
-
 @contextmanager
 def _whole(kind: str) -> Iterator[None]:
     """What the libraries say of a broken archive is said as a rejection."""
@@ -96,4 +108,4 @@ def _whole(kind: str) -> Iterator[None]:
         raise DeliveryRejected(f"it is no complete {kind} file ({error}); ask for the file again") from error
 
 
-READERS: dict[str, Callable[[bytes, Archives], bytes]] = {".gz": _gzip, ".zip": _zip, ".zst": _zstd}
+OPENERS: dict[str, Callable[[BinaryIO, Archives], Stream]] = {".gz": _gzip, ".zip": _zip, ".zst": _zstd}

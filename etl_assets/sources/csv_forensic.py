@@ -22,13 +22,14 @@ class Isolated:
     problems: dict[int, str]
 
 
-def isolated(text: Text, grammar: Grammar, width: int, header_lines: int) -> Isolated:
-    """Every good record of the file and every damaged one, whatever stands between them.
+def isolated(text: Text, grammar: Grammar, width: int, header_lines: int, *, is_last: bool = True) -> Isolated:
+    """Every good record of the text and every damaged one, whatever stands between them.
 
     A damaged record ends with its line. A reader that lets an open quote run on until the next quote turns
-    the good records between the two into one long description.
+    the good records between the two into one long description. If more text follows, `lines` ends before the first
+    record that depends on it.
     """
-    judge = _Judge(text, grammar, width)
+    judge = _Judge(text, grammar, width, is_last)
     lines = np.full(text.line_count, Line.RECORD, dtype=np.int64)
     lines[:header_lines] = Line.HEADER
     resume = header_lines
@@ -39,6 +40,9 @@ def isolated(text: Text, grammar: Grammar, width: int, header_lines: int) -> Iso
             lines[line] = Line.BLANK
             continue
         last = judge.last_line(line)
+        if last is None:
+            text, lines = text.until(line), lines[:line]
+            break
         lines[line + 1 : last + 1] = Line.CONTINUATION
         resume = last + 1
     lines[list(judge.problems)] = Line.DAMAGED
@@ -53,6 +57,7 @@ class _Judge:
     text: Text
     grammar: Grammar
     width: int
+    is_last: bool
     problems: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -62,16 +67,22 @@ class _Judge:
         self.record = self.grammar.record(self.width)
         self.longest_record = self.width * (2 * self.grammar.max_field_bytes + 3)
 
-    def last_line(self, line: int) -> int:
-        """Last line of the record that begins here; `line` itself, with its problems noted, if it is damaged."""
+    def last_line(self, line: int) -> int | None:
+        """Last line of the record that begins here; `line` itself, with its problems noted, if it is damaged.
+
+        None where that depends on text that is yet to come.
+        """
         if self._is_good_on_sight(line):
             return line
-        last, refusal = self._extent(line)
+        extent = self._extent(line)
+        if extent is None:
+            return None
+        last, refusal = extent
         problems = [] if refusal else self._problems(line, last)
         if not problems and not refusal:
             return last
         if last > line:
-            refusal = f"nor does the record end well on line {last + 1} ({'; '.join(problems)})"
+            refusal = f"nor does the record end well on line {self._number(last)} ({'; '.join(problems)})"
         self.problems[line] = "; ".join([*self._problems(line, line), *([refusal] if refusal else [])])
         return line
 
@@ -84,16 +95,19 @@ class _Judge:
             and self.content.find(b"\0", start, end) < 0
         )
 
-    def _extent(self, line: int) -> tuple[int, str | None]:
-        """Last line that an open quote leads to, or why it leads nowhere."""
+    def _number(self, line: int) -> int:
+        return self.text.first_line + line + 1
+
+    def _extent(self, line: int) -> tuple[int, str | None] | None:
+        """Last line that an open quote leads to, or why it leads nowhere; None if the text ends before that shows."""
         is_open, last = self.grammar.opens(self.content, self.starts[line], self.ends[line]), line
         while is_open:
             last += 1
             if last == self.text.line_count:
-                return line, "nor is it before the end of the file"
+                return (line, "nor is it before the end of the file") if self.is_last else None
             start, end = self.starts[last], self.ends[last]
             if self.record.fullmatch(self.content, start, end):
-                return line, f"line {last + 1} is a record of its own"
+                return line, f"line {self._number(last)} is a record of its own"
             if end - self.starts[line] > self.longest_record:
                 return line, f"nor is it within {self.longest_record} bytes"
             is_open = self.grammar.stays_open(self.content, start, end)

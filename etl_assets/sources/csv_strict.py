@@ -54,6 +54,20 @@ def strict(text: Text, grammar: Grammar, width: int, header_lines: int) -> Split
     return Split(lines, values) if is_whole and not _has_long_field(values, grammar, lines, text) else None
 
 
+def closed_lines(text: Text, grammar: Grammar, header_lines: int) -> int:
+    """How many lines there are before the one whose record is still open at the end of the text, if one is.
+
+    By counting quotes, which is right where each opens or closes a field; the strict tier finds out where not.
+    """
+    first, end = int(text.starts[header_lines]), int(text.starts[-1])
+    if not text.content.count(grammar.quote, first, end) % 2:
+        return text.line_count
+    data = np.frombuffer(text.content, np.uint8)[:end]
+    quotes = first + np.flatnonzero(data[first:] == grammar.quote[0])
+    is_outside = np.searchsorted(quotes, text.starts[header_lines:-1]) % 2 == 0
+    return header_lines + int(np.flatnonzero(is_outside)[-1]) if is_outside.any() else header_lines
+
+
 def split_records(good: memoryview, grammar: Grammar, width: int, lines: np.ndarray, starts: np.ndarray) -> pa.Table:
     """Fields of records that are known to be good, as the grammar has them.
 
@@ -123,6 +137,8 @@ def _quotes_pair_up(data: np.ndarray, quotes: np.ndarray, grammar: Grammar) -> b
     edges = np.zeros(256, dtype=bool)
     edges[[LF, CR, grammar.separator[0], grammar.quote[0]]] = True
     before, after = quotes[::2] - 1, quotes[1::2] + 1
+    if before[0] < 0:
+        before = before[1:]
     if after[-1] == len(data):
         after = after[:-1]
     return bool(edges[data[before]].all() and edges[data[after]].all())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
@@ -38,7 +39,8 @@ codecs.register_error("etl_assets.marked", _marked)
 class Text:
     """Physical lines: line i is `content[starts[i]:ends[i]]` without its line end, and the last start is the end.
 
-    `original[original_starts[i]:original_starts[i + 1]]` are the delivered bytes of line i with its line end.
+    `original[original_starts[i]:original_starts[i + 1]]` are the delivered bytes of line i with its line end. A part
+    of a file begins after `first_line` lines and `first_byte` delivered bytes of it.
     """
 
     content: bytes
@@ -47,6 +49,8 @@ class Text:
     original: bytes
     original_starts: np.ndarray
     encoding: str
+    first_line: int = 0
+    first_byte: int = 0
 
     @property
     def line_count(self) -> int:
@@ -69,19 +73,19 @@ class Text:
         """A row of lineage, problem and delivered bytes for each of these lines."""
         for line, problem in problems.items():
             yield {
-                "_row_number": line + 1,
-                "_byte_offset": int(self.original_starts[line]),
+                "_row_number": self.first_line + line + 1,
+                "_byte_offset": self.first_byte + int(self.original_starts[line]),
                 "_problem": problem,
                 "_record": self.delivered(line),
             }
 
 
-def decoded(original: bytes, encoding: str) -> Text:
-    """The file as text; bytes that are no text in `encoding` stay recognisable instead of failing the file.
+def decoded(original: bytes, encoding: str, first_line: int = 0, first_byte: int = 0) -> Text:
+    """The file, or a part of it, as text; bytes that are no text in `encoding` stay recognisable.
 
     A decoder that replaces them would turn a damaged name into a plausible one.
     """
-    mark, codec = _codec(original, encoding)
+    mark, codec = _codec(original, encoding) if first_byte == 0 else (b"", codecs.lookup(encoding).name)
     is_utf8 = codec == "utf-8"
     body = original[len(mark) :] if mark else original
     text = "" if is_utf8 else body.decode(codec, "etl_assets.marked")
@@ -93,7 +97,19 @@ def decoded(original: bytes, encoding: str) -> Text:
         original_starts = _without_continuations(content, starts)
     else:
         original_starts = _encoded_back(content, starts, codec, len(body))
-    return Text(content, starts, ends, original, original_starts + len(mark), codec)
+    return Text(content, starts, ends, original, original_starts + len(mark), codec, first_line, first_byte)
+
+
+def can_be_cut(encoding: str) -> bool:
+    """Whether a line end is one byte that is part of no other character, and no state goes over it.
+
+    So it is in UTF-8 and in the tables of single bytes; the rest is rare, and a file in it is read as a whole.
+    """
+    name = codecs.lookup(encoding).name
+    if name in {"utf-8", "utf-8-sig", "ascii", "iso8859-1"}:
+        return True
+    table = getattr(import_module(f"encodings.{name.replace('-', '_')}"), "decoding_table", "")
+    return table[CR : CR + 1] == "\r" and table[LF : LF + 1] == "\n"
 
 
 def _codec(original: bytes, encoding: str) -> tuple[bytes, str]:

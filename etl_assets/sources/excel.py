@@ -10,7 +10,7 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,13 @@ from etl_assets.sources.text_values import problem_of
 FIRST_INEXACT = 10**15  # Excel keeps 15 digits and writes zeros for the rest
 
 Cell = str | bool | int | float | datetime | date | time | timedelta
-Row = list[str | None]
+KINDS: Mapping[type, str] = {
+    **dict.fromkeys((int, float), "number"),
+    **dict.fromkeys((datetime, date, time), "time"),
+    str: "text",
+    bool: "boolean",
+    timedelta: "duration",
+}
 
 
 def read_excel(original: bytes, spec: InstitutionSpec) -> Reading:
@@ -40,7 +46,8 @@ def read_excel(original: bytes, spec: InstitutionSpec) -> Reading:
     cells, hidden = _sheet(original, settings, spec.deliveries.archives.max_expanded_bytes)
     first = _header_row(cells, settings)
     titles = [as_text(cell) or "" for cell in cells[first]]
-    layout = laid_out(titles, spec)
+    kinds = [_kind(row[position] for row in cells[first + 1 :]) for position in range(len(titles))]
+    layout = laid_out(titles, spec, kinds)
     numbers = [number for number in range(first + 1, len(cells)) if any(cell != "" for cell in cells[number])]
     numbers = sorted({*numbers, *(row for row in hidden if row > first)})
     limit = spec.deliveries.csv.max_field_bytes
@@ -50,7 +57,8 @@ def read_excel(original: bytes, spec: InstitutionSpec) -> Reading:
     columns = [[as_text(cells[n][position]) for n in good] for position in range(len(titles))]
     values = [pa.chunked_array([pa.array(column, pa.string())]) for column in columns]
     rows = layout.rows(values, np.array(good, np.int64) + 1, None)
-    return Reading(pa.concat_tables([rows, layout.damaged_rows(damaged)]), len(cells) - len(numbers))
+    control_lines = len(cells) - len(numbers)
+    return Reading(pa.concat_tables([rows, layout.damaged_rows(damaged)]), control_lines, layout.titles)
 
 
 def as_text(cell: Cell) -> str | None:
@@ -64,6 +72,11 @@ def as_text(cell: Cell) -> str | None:
     if isinstance(cell, timedelta):
         return _duration(cell)
     return repr(cell) if abs(cell) >= FIRST_INEXACT else _plain(Decimal(repr(cell)))
+
+
+def _kind(cells: Iterable[Cell]) -> str:
+    """The types that the column's cells have; nothing where all are empty."""
+    return " or ".join(sorted({KINDS[type(cell)] for cell in cells if cell != ""}))
 
 
 def _plain(number: Decimal) -> str:
@@ -131,7 +144,7 @@ def _problems(row: Sequence[Cell], hidden: Cells, layout: Layout, max_bytes: int
         if isinstance(cell, str) and (problem := problem_of(name, cell, max_bytes)):
             yield problem
         if isinstance(cell, int | float) and abs(cell) >= FIRST_INEXACT and position in declared:
-            yield f"{name} is the number {cell!r}, of which Excel keeps 15 digits; ask for the column as text"
+            yield f"{name} is a number of which Excel keeps 15 digits; ask for the column as text"
 
 
 def _damaged(number: int, titles: Sequence[str], row: Sequence[Cell], problem: str) -> dict[str, object]:

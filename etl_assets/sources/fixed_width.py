@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from etl_assets.institution_lines import FixedWidth
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.decoding import Text, decoded
-from etl_assets.sources.framing import lines_before, refuse_unproven, without_footer
+from etl_assets.sources.framing import lines_before, without_footer
 from etl_assets.sources.layout import Reading, laid_out
+from etl_assets.sources.totals import Tally, refuse_unproven
 
 BLOCK_LINES = 1 << 18
 
@@ -35,7 +36,9 @@ def read_fixed_width(original: bytes, spec: InstitutionSpec) -> Reading:
     values = _fields(body.text, good, settings)
     rows = layout.rows(values, good + 1, body.text.original_starts[good])
     rows = pa.concat_tables([rows, layout.damaged_rows(list(body.text.damaged(problems)))])
-    refuse_unproven(body.controls, rows, spec.columns.amount)
+    tally = Tally(spec.columns.amount)
+    tally.add(rows)
+    refuse_unproven(body.controls, tally)
     return Reading(rows, whole.line_count - len(lines))
 
 

@@ -5,10 +5,10 @@ Places themselves belong to `local_folder.py` and `s3.py`; which of their files 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import IO, Protocol
 
 
 class ListingFailed(Exception):  # noqa: N818  the failed listing is the fact
@@ -54,4 +54,15 @@ class Place(Protocol):
 
     def content(self, stored: Stored) -> bytes:
         """The bytes of the version that was listed. Raises: ListingFailed, ListingRefused, OSError."""
+        ...
+
+    def download(self, stored: Stored, file: IO[bytes]) -> None:
+        """`file`, empty before, holds these bytes. Raises: as `content`."""
+        ...
+
+    def chunks(self, stored: Stored) -> Iterator[bytes]:
+        """These bytes in pieces of a few MiB, in constant memory.
+
+        Raises: as `content`, also after the last piece: nothing that was made of them may be published before.
+        """
         ...

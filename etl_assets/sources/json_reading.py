@@ -16,8 +16,8 @@ import pyarrow as pa
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.decoding import decoded
 from etl_assets.sources.json_document import Element, elements
-from etl_assets.sources.json_values import Parser, as_text, compact
-from etl_assets.sources.layout import DeliveryRejected, Layout, Reading
+from etl_assets.sources.json_values import KINDS, Parser, as_text, compact
+from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, optional_columns
 from etl_assets.sources.text_values import problem_of
 
 BATCH_RECORDS = 1 << 16
@@ -56,10 +56,10 @@ def _line(parser: Parser, number: int, line: bytes, at: int) -> Element:
 
 
 def _read(found: Iterator[Element], spec: InstitutionSpec, control_lines: int) -> Reading:
-    records = _Records(spec.declared, spec.deliveries.csv.max_field_bytes)
+    records = _Records(spec.declared, optional_columns(spec), spec.deliveries.csv.max_field_bytes)
     for element in found:
         records.add(element)
-    return Reading(records.table(), control_lines)
+    return Reading(records.table(), control_lines, records.titles)
 
 
 @dataclass
@@ -67,11 +67,12 @@ class _Records:
     """Rows in the making, in batches: a text column of Arrow's has 2 GiB at most."""
 
     declared: dict[str, tuple[str, ...]]
+    optional: Sequence[str]
     max_bytes: int
     batches: list[pa.Table] = field(default_factory=list)
     good: list[tuple[int, int, str | None, list[str | None]]] = field(default_factory=list)
     damaged: list[dict[str, object]] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
+    keys: set[tuple[str, type]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.layout = Layout({name: i for i, name in enumerate(self.declared)}, {})
@@ -97,27 +98,38 @@ class _Records:
     def table(self) -> pa.Table:
         """All rows, the damaged ones last.
 
-        Raises: DeliveryRejected, if a declared column stands in no record: it was renamed, not forgotten each time.
+        Raises: DeliveryRejected, if a declared column that is not optional stands in no record: it was renamed, not
+        forgotten each time.
         """
         self._flush()
         has_records = any(batch.num_rows for batch in self.batches)
-        if has_records and (missing := [name for name in self.declared if name not in self.seen]):
+        wanted = {name: found for name, found in self.declared.items() if name not in self.optional}
+        missing = [name for name, spellings in wanted.items() if self.titles.keys().isdisjoint(spellings)]
+        if has_records and missing:
             raise DeliveryRejected(
                 f"no record has {', '.join(map(repr, missing))}: "
                 "add the key that the records have under its columns.*.aliases"
             )
         return pa.concat_tables([*self.batches, self.layout.damaged_rows(self.damaged)])
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """Every key that a record has had, with the types of its values."""
+        found: dict[str, set[str]] = {}
+        for key, kind in self.keys:
+            found.setdefault(key, set()).update({KINDS[kind]} if kind in KINDS else ())
+        return {key: " or ".join(sorted(kinds)) for key, kinds in sorted(found.items())}
+
     def _values(self, record: dict[str, Any]) -> tuple[list[str | None], str | None, list[str]]:
         """The declared values, what else is in the record, and what cannot be kept of either."""
         values, problems = [], []
         for name, spellings in self.declared.items():
             found = [(spelling, value) for spelling in spellings for value in _taken(record, spelling)]
-            if found:
-                self.seen.add(name)
+            self.keys.update((spelling, type(value)) for spelling, value in found)
             if len(found) > 1:
                 problems.append(f"{name} stands there more than once, as {', '.join(repr(s) for s, _ in found)}")
             values.append(as_text(found[0][1]) if found else None)
+        self.keys.update((key, type(value)) for key, value in record.items())
         extra = compact(record) if record else None
         named = [*zip(self.declared, values, strict=True), ("what is not declared", extra)]
         limits = [self.max_bytes] * len(values) + [len(values) * self.max_bytes]

@@ -6,6 +6,7 @@ One value at a time; which values are records belongs to `json_reading.py`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -13,6 +14,10 @@ class Number(str):
     """The digits of a number as written, so that 1.10 stays 1.10 and no id is rounded."""
 
     __slots__ = ()
+
+
+KINDS: Mapping[type, str] = {str: "string", Number: "number", dict: "object", list: "array", bool: "boolean"}
+"""What JSON calls the types that we read; null is a value of any."""
 
 
 class Parser:

@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.found import Found, ListingFailed, ListingRefused, Place, Stored
-from etl_assets.sources.local_folder import LocalFolder
-from etl_assets.sources.s3 import SCHEME, S3Prefix
+from etl_assets.sources.places import place_of, stored_in
 
-__all__ = ["Delivery", "Found", "ListingFailed", "ListingRefused", "fetched", "identified", "listed"]
+__all__ = ["Delivery", "Found", "ListingFailed", "ListingRefused", "downloaded", "listed"]
+
+MOST_IN_MEMORY = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -36,61 +38,62 @@ def listed(spec: InstitutionSpec) -> list[Found]:
 
     Raises: ListingFailed and ListingRefused, naming the folder and what to do.
     """
-    place = _place(spec)
-    try:
-        found = [found for stored in place.files() if (found := _found(stored, spec)) is not None]
-    except (ListingFailed, ListingRefused) as error:
-        raise type(error)(f"{spec.institution}: {error}") from None
-    except OSError as error:
-        raise ListingFailed(
-            f"{spec.institution}: the delivery folder {place} cannot be listed ({error}); "
-            "create or mount it, make it readable, or correct deliveries.folder"
-        ) from error
+    found = [found for stored in stored_in(spec) if (found := _found(stored, spec)) is not None]
     return sorted(found, key=lambda f: (f.business_date, f.delivered_at, f.relative_path))
 
 
-def fetched(spec: InstitutionSpec, found: Iterable[Found]) -> Iterator[tuple[Delivery, bytes]]:
-    """Each delivery with its bytes, in order; a few are under way at a time, so that few are in memory.
+def downloaded(spec: InstitutionSpec, found: Iterable[Found]) -> Iterator[tuple[Delivery, BinaryIO]]:
+    """Each delivery with its bytes, in order; a few are under way at a time, large ones on disk and not in memory.
+
+    The file is a copy, open until the next one is asked for: what was hashed is what is read, whatever happens
+    meanwhile.
 
     Raises: ListingFailed, if a file has gone, has changed or cannot be read; ListingRefused.
     """
-    place = _place(spec)
-    under_way: deque[tuple[Found, Future[bytes]]] = deque()
+    place = place_of(spec)
+    under_way: deque[Future[tuple[Delivery, BinaryIO]]] = deque()
     with ThreadPoolExecutor(place.concurrency) as pool:
-        for one in found:
-            under_way.append((one, pool.submit(_content, place, one)))
-            if len(under_way) >= place.concurrency:
-                yield _next(under_way)
-        while under_way:
-            yield _next(under_way)
+        try:
+            for one in found:
+                under_way.append(pool.submit(_download, place, one))
+                if len(under_way) >= place.concurrency:
+                    yield from _opened(under_way.popleft())
+            while under_way:
+                yield from _opened(under_way.popleft())
+        finally:
+            for future in under_way:
+                if not future.cancel() and future.exception() is None:
+                    future.result()[1].close()
 
 
-def identified(found: Found, content: bytes) -> Delivery:
-    """The delivery that `found` is: the same path with the same bytes is the same delivery, at any time."""
-    content_sha256 = hashlib.sha256(content).hexdigest()
-    identity = f"{found.relative_path}\0{content_sha256}".encode("utf-8", "surrogateescape")
-    delivery_id = hashlib.sha256(identity).hexdigest()[:16]
-    return Delivery(**asdict(found), content_sha256=content_sha256, delivery_id=delivery_id)
+def _opened(future: Future[tuple[Delivery, BinaryIO]]) -> Iterator[tuple[Delivery, BinaryIO]]:
+    delivery, file = future.result()
+    with file:
+        yield delivery, file
 
 
-def _next(under_way: deque[tuple[Found, Future[bytes]]]) -> tuple[Delivery, bytes]:
-    found, future = under_way.popleft()
-    content = future.result()
-    return identified(found, content), content
-
-
-def _place(spec: InstitutionSpec) -> Place:
-    address = spec.deliveries.address
-    return S3Prefix(address) if address.startswith(SCHEME) else LocalFolder(Path(address))
-
-
-def _content(place: Place, found: Found) -> bytes:
+def _download(place: Place, found: Found) -> tuple[Delivery, BinaryIO]:
+    file, digest = SpooledTemporaryFile(MOST_IN_MEMORY), hashlib.sha256()  # noqa: SIM115  the reader closes it
     try:
-        return place.content(found)
-    except OSError as error:
+        for chunk in place.chunks(found):
+            digest.update(chunk)
+            file.write(chunk)
+    except BaseException as error:
+        file.close()
+        if not isinstance(error, OSError):
+            raise
         raise ListingFailed(
             f"{found.relative_path}: listed but not readable ({error}); make it readable or list again"
         ) from error
+    file.seek(0)
+    return _identified(found, digest.hexdigest()), cast("BinaryIO", file)
+
+
+def _identified(found: Found, content_sha256: str) -> Delivery:
+    """The delivery that `found` is: the same path with the same bytes is the same delivery, at any time."""
+    identity = f"{found.relative_path}\0{content_sha256}".encode("utf-8", "surrogateescape")
+    delivery_id = hashlib.sha256(identity).hexdigest()[:16]
+    return Delivery(**asdict(found), content_sha256=content_sha256, delivery_id=delivery_id)
 
 
 def _found(stored: Stored, spec: InstitutionSpec) -> Found | None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from etl_assets.sources.found import ListingFailed, Stored
+
+CHUNK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,23 @@ class LocalFolder:
             yield Stored(path.relative_to(self.folder).as_posix(), status.st_size, _modified_at(status))
 
     def content(self, stored: Stored) -> bytes:
-        """The bytes that were listed; size and time are asked of the open file, after it was read to its end."""
+        """The bytes that were listed."""
+        return b"".join(self.chunks(stored))
+
+    def download(self, stored: Stored, file: IO[bytes]) -> None:
+        """The file holds the bytes that were listed."""
+        file.writelines(self.chunks(stored))
+
+    def chunks(self, stored: Stored) -> Iterator[bytes]:
+        """These bytes in pieces; size and time are asked of the open file, after it was read to its end."""
+        size_bytes = 0
         with (self.folder / stored.relative_path).open("rb") as file:
-            content = file.read()
+            while chunk := file.read(CHUNK_BYTES):
+                size_bytes += len(chunk)
+                yield chunk
             status = os.fstat(file.fileno())
-        if (len(content), _modified_at(status)) != (stored.size_bytes, stored.delivered_at):
+        if (size_bytes, _modified_at(status)) != (stored.size_bytes, stored.delivered_at):
             raise ListingFailed(f"{stored.relative_path}: it changed after it was listed; list again")
-        return content
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -22,17 +22,18 @@ def read_parquet(original: bytes, spec: InstitutionSpec) -> Reading:
     """Every row of the file; a row with a value that a text column cannot hold is damaged, with its JSON as record."""
     try:
         file = pq.ParquetFile(pa.BufferReader(original))
-        names, columns = file.schema_arrow.names, file.read(use_threads=False).columns
+        schema, columns = file.schema_arrow, file.read(use_threads=False).columns
     except (pa.ArrowException, OSError) as error:
         raise DeliveryRejected(f"it is not a complete Parquet file ({error}); ask for the file again") from error
-    layout = laid_out(names, spec)
+    names = schema.names
+    layout = laid_out(names, spec, [_kind(column) for column in schema.types])
     values = [as_text(column) for column in columns]
     problems = _problems(values, layout, spec.deliveries.csv.max_field_bytes)
     count = len(values[0])
     rows = layout.rows(values, np.arange(1, count + 1), None)
     good = rows.filter(pa.array(np.isin(np.arange(count), list(problems), invert=True))) if problems else rows
     damaged = [_damaged(names, values, row, problems[row]) for row in sorted(problems)]
-    return Reading(pa.concat_tables([good, layout.damaged_rows(damaged)]), control_lines=0)
+    return Reading(pa.concat_tables([good, layout.damaged_rows(damaged)]), control_lines=0, titles=layout.titles)
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -53,6 +54,15 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         texts = [None if v is None else json.dumps(v, default=_json_value) for v in column.to_pylist()]
         return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _kind(kind: pa.DataType) -> str:
+    """The type of the values; how the writer packed them (a dictionary, long offsets, a view) is no type of its own."""
+    if pa.types.is_dictionary(kind):
+        return _kind(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return str(pa.string())
+    return str(kind)
 
 
 def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -6,18 +6,22 @@ archives to `compression.py`, folders to `listing.py`.
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.sources.compression import expanded
-from etl_assets.sources.csv_reading import read_csv
+from etl_assets.sources.compression import opened
+from etl_assets.sources.csv_reading import csv_parts
+from etl_assets.sources.cutting import Stream
 from etl_assets.sources.excel import read_excel
 from etl_assets.sources.fixed_width import read_fixed_width
 from etl_assets.sources.json_reading import read_json, read_jsonl
-from etl_assets.sources.layout import DeliveryRejected, Reading
+from etl_assets.sources.layout import DeliveryRejected, Reading, joined
 from etl_assets.sources.parquet import read_parquet
 
-__all__ = ["DeliveryRejected", "Reading", "read_delivery"]
-READERS = {
-    "csv": read_csv,
+__all__ = ["DeliveryRejected", "Reading", "read_delivery", "read_parts"]
+WHOLE: dict[str, Callable[[bytes, InstitutionSpec], Reading]] = {
     "excel": read_excel,
     "fixed_width": read_fixed_width,
     "json": read_json,
@@ -34,10 +38,28 @@ def read_delivery(name: str, content: bytes, spec: InstitutionSpec) -> Reading:
 
     Raises: DeliveryRejected, naming the file, what is wrong with it as a whole and what would help.
     """
-    read = READERS[spec.deliveries.format]
-    if not content:
-        raise DeliveryRejected(f"{name}: it has 0 bytes; the upload was cut off. Ask for the file again")
+    return joined(list(read_parts(name, io.BytesIO(content), spec)))
+
+
+def read_parts(name: str, file: BinaryIO, spec: InstitutionSpec) -> Iterator[Reading]:
+    """The same part by part, as far as the format allows: a CSV file of any size needs the memory of one part.
+
+    Nothing of it may be published before the last part is there: that a file is cut off shows only at its end.
+    """
     try:
-        return read(expanded(name, content, spec.deliveries.archives), spec)
+        _refuse_empty(file)
+        yield from _parts(opened(name, file, spec.deliveries.archives), spec)
     except DeliveryRejected as error:
         raise DeliveryRejected(f"{name}: {error}") from error
+
+
+def _refuse_empty(file: BinaryIO) -> None:
+    if not file.read(1):
+        raise DeliveryRejected("it has 0 bytes; the upload was cut off. Ask for the file again")
+    file.seek(0)
+
+
+def _parts(stream: Stream, spec: InstitutionSpec) -> Iterator[Reading]:
+    if spec.deliveries.format == "csv":
+        return csv_parts(stream, spec)
+    return iter([WHOLE[spec.deliveries.format](stream.read(), spec)])

@@ -14,17 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
+from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.tables import QUARANTINED, cleaned_table, raw_table
 from etl_assets.transforms import quarantine
-from etl_assets.transforms.canonical import Reading, business_days, published_text, sources
+from etl_assets.transforms.canonical import Reading, business_days
 from etl_assets.transforms.identity import Fates, Integers, codes, content_ids, fates, joined
 from etl_assets.transforms.rules import judge
-from etl_assets.transforms.values import Mask, flat, mask
+from etl_assets.transforms.values import Mask, flat
+from etl_assets.transforms.versions import LEARNT_LATER, possible_versions
 
 VERSION_ORDER = ("business_date", "_delivered_at", "_file", "_delivery_id", "_row_number")
 LINEAGE = ("business_date", "_delivery_id", "_row_number")
-LEARNT_LATER = ("event_at_is_ambiguous", "is_fraud")
 EPOCH = date(1970, 1, 1)
 
 
@@ -67,11 +67,7 @@ def _related(raw: pa.Table, spec: InstitutionSpec, first: date, last: date) -> p
     is_inside = _is_inside(raw, first, last)
     if is_inside.all():
         return raw
-    is_related = np.ones(raw.num_rows, np.bool_)
-    for name in {*spec.identity} & {*CANONICAL_TEXT, *spec.pass_through} & {*sources(spec)}:
-        text = published_text(raw, spec, name)
-        is_related &= mask(pc.is_in(text, value_set=text.filter(pa.array(is_inside))))
-    return _only(raw, is_inside | is_related)
+    return _only(raw, is_inside | possible_versions(raw, spec, is_inside))
 
 
 def _in_version_order(rows: pa.Table) -> pa.Table:
@@ -103,7 +99,8 @@ def _fates(rows: pa.Table, spec: InstitutionSpec) -> Fates:
 
 
 def _content_names(spec: InstitutionSpec) -> list[str]:
-    made_here = LINEAGE if spec.columns.transaction_id is not None else (*LINEAGE, "transaction_id")
+    judged = (*LINEAGE, "warnings")  # a rule that changes must give no row another id, nor make it another version
+    made_here = judged if spec.columns.transaction_id is not None else (*judged, "transaction_id")
     return [name for name in cleaned_table(spec).schema.names if name not in made_here]
 
 

@@ -67,11 +67,14 @@ def _records(table: pa.Table, spec: InstitutionSpec) -> pa.Array:
     extra = flat(table["_extra"])
     open_ended = pc.utf8_slice_codeunits(text, 0, -1)
     with_extra = pc.binary_join_element_wise(open_ended, ',"_extra":', extra, "}", "")
-    unsplit = [_escaped(record, spec.deliveries.csv.encoding) for record in table["_record"].to_pylist()]
+    unsplit = [_shown(record, spec) for record in table["_record"].to_pylist()]
     return pc.coalesce(pa.array(unsplit, pa.string()), with_extra, text)
 
 
-def _escaped(record: bytes | None, encoding: str) -> str | None:
+def _shown(record: bytes | None, spec: InstitutionSpec) -> str | None:
+    """The bytes as text; of an institution with personal data only that raw has them, with a key to read them."""
     if record is None:
         return None
-    return record.decode(encoding, errors="backslashreplace").replace("\0", r"\x00")
+    if spec.personal_data.is_named:
+        return "(encrypted)"
+    return record.decode(spec.deliveries.csv.encoding, errors="backslashreplace").replace("\0", r"\x00")

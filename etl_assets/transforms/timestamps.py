@@ -1,6 +1,7 @@
 """Text -> moments by strptime patterns, column by column, as `datetime.strptime` defines them.
 
-Knows nothing of time zones (`zones.py`) and reasons (`canonical.py`).
+Counts of seconds and steps are read in `counts.py`. Knows nothing of time zones (`zones.py`) and reasons
+(`canonical.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -17,6 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_assets.institution_columns import Steps
+from etl_assets.institution_times import EPOCHS
+from etl_assets.transforms.counts import epoch_microseconds, step_microseconds
 from etl_assets.transforms.values import Mask
 
 Integers = npt.NDArray[np.int64]
@@ -40,26 +44,61 @@ NUMERIC = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 
 
 @dataclass(frozen=True)
 class Moments:
-    """Microseconds since 1970, of UTC where the text had an offset, of the local clock where it had none."""
+    """Microseconds since 1970, of UTC where the text had an offset, of the local clock where it had none.
+
+    A text that two formats read as different moments is not read, and `fits_two`.
+    """
 
     microseconds: Integers
     is_read: Mask
     is_utc: Mask
+    fits_two: Mask
+
+    @classmethod
+    def none(cls, count: int) -> Moments:
+        """As many moments that nothing was read for."""
+        return cls(np.zeros(count, np.int64), *(np.zeros(count, np.bool_) for _ in range(3)))
 
 
 def moments(text: pa.Array, formats: Sequence[str]) -> Moments:
-    """Each text is read by the first of `formats` under which `datetime.strptime` accepts all of it.
+    """Each text is read by the first of `formats` that accepts all of it, unless another reads it differently.
 
     Texts of full width are read by position; only what is left goes through Python, once per distinct text. Arrow's
     own strptime would be shorter and makes 1 March of 30 February. Stricter than Python in one thing: fields that
     touch must have their full width, since 12345 under %H%M%S may have lost either zero.
     """
-    found = Moments(np.zeros(len(text), np.int64), np.zeros(len(text), np.bool_), np.zeros(len(text), np.bool_))
+    found = _by_format(text, formats[0])
+    for pattern in formats[1:]:
+        found = _agreed(found, _by_format(text, pattern))
+    return replace(found, is_read=found.is_read & ~found.fits_two)
+
+
+def stepped(text: pa.Array, steps: Steps) -> Moments:
+    """Each text is the moment of a step on the local clock."""
+    microseconds, is_read = step_microseconds(text, steps)
+    return replace(Moments.none(len(text)), microseconds=microseconds, is_read=is_read)
+
+
+def _agreed(first: Moments, second: Moments) -> Moments:
+    is_other = (first.microseconds != second.microseconds) | (first.is_utc != second.is_utc)
+    return Moments(
+        np.where(first.is_read, first.microseconds, second.microseconds),
+        first.is_read | second.is_read,
+        np.where(first.is_read, first.is_utc, second.is_utc),
+        first.fits_two | (first.is_read & second.is_read & is_other),
+    )
+
+
+def _by_format(text: pa.Array, pattern: str) -> Moments:
+    found = Moments.none(len(text))
+    is_utc = "%z" in pattern or pattern in EPOCHS
     lengths = pc.fill_null(pc.binary_length(text), -1).to_numpy()
-    for pattern in formats:
-        for layout in layouts(pattern):
-            _fill(found, lengths == layout.length, text, layout.read, is_utc="%z" in pattern)
-        _fill(found, lengths > 0, text, partial(_by_strptime, pattern), is_utc="%z" in pattern)
+    if pattern in EPOCHS:
+        _fill(found, lengths > 0, text, partial(epoch_microseconds, pattern=pattern), is_utc=is_utc)
+        return found
+    for layout in layouts(pattern):
+        _fill(found, lengths == layout.length, text, layout.read, is_utc=is_utc)
+    _fill(found, lengths > 0, text, partial(_by_strptime, pattern), is_utc=is_utc)
     return found
 
 

@@ -1,12 +1,11 @@
-"""Text of a source -> values in canonical form: plain text, amounts, currencies' digits, labels.
+"""Text of a source -> values in canonical form: plain text, words, ids, amounts, currencies' digits, labels.
 
 Column by column, nothing of rows or reasons; moments in time have rooms of their own (`timestamps.py`, `zones.py`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_spec import Amount
+from etl_assets.institution_columns import Money
+from etl_assets.institution_model import Labels
 from etl_assets.transforms.currencies import MINOR_DIGITS
+from etl_assets.transforms.written_numbers import plain_numbers
 
 Mask = npt.NDArray[np.bool_]
 MONEY = pa.decimal128(24, 4)
@@ -65,14 +66,33 @@ def minor_digits(currency: pa.Array) -> npt.NDArray[np.int64]:
     return found
 
 
-def amounts(text: pa.Array, dialect: Amount, digits: npt.NDArray[np.int64]) -> Amounts:
+def in_our_words(text: pa.Array, mapping: Mapping[str, str]) -> pa.Array:
+    """The text with each word of the institution replaced by ours; a word that is not mapped stays."""
+    if not mapping:
+        return text
+    known = pc.index_in(text, value_set=pa.array(list(mapping), pa.string()))
+    return pc.coalesce(pa.array(list(mapping.values()), pa.string()).take(known), text)
+
+
+def is_rounded_by_a_spreadsheet(text: pa.Array) -> Mask:
+    """Where a long number has become 3.53E+18, whose other digits nobody can have back.
+
+    One digit, a mark, an exponent with a sign and two digits: an id like 5E3 is left alone.
+    """
+    has_exponent = mask(pc.match_substring(text, "+"))
+    if not has_exponent.any():
+        return has_exponent
+    return mask(pc.match_substring_regex(text, r"\A[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}\z"))
+
+
+def amounts(text: pa.Array, dialect: Money, digits: npt.NDArray[np.int64]) -> Amounts:
     """Money, exactly: no float is involved, and a text that could mean two amounts means none.
 
     Zeros that pad an amount beyond its currency's `digits` are accepted (SQL exports write 12.5000), but never three
     digits in all: 12.000 is as likely to be twelve thousand, written with a thousands mark nobody declared.
     """
-    is_number = mask(pc.match_substring_regex(text, _number_pattern(dialect)))
-    plain = _plain(where(is_number, text), dialect)
+    plain = plain_numbers(text, dialect)
+    is_number = mask(pc.is_valid(plain))
     is_too_large = is_number & ~mask(
         pc.match_substring_regex(plain, rf"\A[+-]?0*[0-9]{{0,{MONEY_WHOLE_DIGITS}}}(\.|\z)")
     )
@@ -80,18 +100,6 @@ def amounts(text: pa.Array, dialect: Amount, digits: npt.NDArray[np.int64]) -> A
     values = where(is_number & ~is_too_large & ~has_too_many, plain).cast(MONEY)
     signed = pc.negate(values) if dialect.sign == "positive_leaves" else values
     return Amounts(signed, mask(pc.is_valid(text)) & ~is_number, is_too_large, has_too_many)
-
-
-def _number_pattern(dialect: Amount) -> str:
-    decimal, thousands = re.escape(dialect.decimal_mark), re.escape(dialect.thousands_mark)
-    grouped = rf"[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+|" if thousands else ""
-    return rf"\A[+-]?(?:(?:{grouped}[0-9]+)(?:{decimal}[0-9]+)?|{decimal}[0-9]+)\z"
-
-
-def _plain(text: pa.Array, dialect: Amount) -> pa.Array:
-    if dialect.thousands_mark:
-        text = pc.replace_substring(text, dialect.thousands_mark, "")
-    return text if dialect.decimal_mark == "." else pc.replace_substring(text, dialect.decimal_mark, ".")
 
 
 def _has_too_many_digits(plain: pa.Array, digits: npt.NDArray[np.int64]) -> Mask:
@@ -110,7 +118,16 @@ def _fraction_digits(plain: pa.Array) -> npt.NDArray[np.int64]:
     return np.where(mark < 0, 0, length - mark - 1).astype(np.int64)
 
 
-def labels(text: pa.Array, fraud_values: Collection[str]) -> pa.Array:
-    """True for a confirmed fraud, false for any other label, null where none was delivered."""
-    is_fraud = pc.is_in(text, value_set=pa.array(list(fraud_values), pa.string()))
-    return where(mask(pc.is_valid(text)), is_fraud)
+def labels(text: pa.Array, known: Labels) -> tuple[pa.Array, Mask]:
+    """True for a confirmed fraud, false for a genuine row, null where neither is known; and where a label is neither.
+
+    Without a list of genuine labels, every label that is not fraud and not undecided counts as genuine.
+    """
+    is_fraud, is_genuine, is_undecided = (
+        mask(pc.is_in(text, value_set=pa.array(list(values), pa.string())))
+        for values in (known.fraud_values, known.genuine_values, known.undecided_values)
+    )
+    is_other = mask(pc.is_valid(text)) & ~is_fraud & ~is_undecided & ~is_genuine
+    is_unknown = is_other if known.genuine_values else np.zeros(len(text), np.bool_)
+    is_known = is_fraud | is_genuine | (is_other & ~is_unknown)
+    return where(is_known, pa.array(is_fraud)), is_unknown

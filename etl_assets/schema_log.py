@@ -1,0 +1,87 @@
+"""The log of schema events: every header that differs from that of the delivery before, in a table.
+
+What counts as a difference belongs to `schema_drift.py`, which deliveries there are to `ledger.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from psycopg import sql
+
+from etl_assets.contracts import Table
+from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_connections import Connection
+from etl_assets.io_managers.postgres_schema import create
+from etl_assets.io_managers.postgres_statements import lock
+from etl_assets.io_managers.postgres_writing import Write
+from etl_assets.io_managers.slices import WHOLE
+from etl_assets.io_managers.targets import Drift, Mode, Target
+from etl_assets.ledger_tables import DELIVERIES, SCHEMA_EVENTS
+from etl_assets.schema_drift import events
+
+REPEATED = "redelivered"
+CHANGED = """
+    SELECT _delivery_id, business_date, titles, before FROM (
+        SELECT *, lag(titles) OVER (ORDER BY business_date, delivered_at, path) AS before
+        FROM {} WHERE problem IS NULL AND titles IS NOT NULL AND state <> %s) AS headers
+    WHERE titles <> before"""
+
+
+@dataclass(frozen=True)
+class SchemaLog:
+    """The schema events of one institution."""
+
+    warehouse: PostgresWarehouse
+    spec: InstitutionSpec
+
+    def record(self, run_id: str) -> None:
+        """The log holds the events that follow from the ledger, however often and in whatever order it was filled.
+
+        All of them are worked out again: a file that arrives late changes what the one after it differs from. An
+        event that was known keeps its time and its run. Files that repeat another one say nothing about the bank's
+        headers of today.
+        """
+        self.warehouse.connections.run(lambda connection: self._record(connection, run_id))
+
+    def _record(self, connection: Connection, run_id: str) -> None:
+        target, ledger = self._at(SCHEMA_EVENTS), self._at(DELIVERIES)
+        create(connection, target, WHOLE)
+        create(connection, ledger, WHOLE)
+        lock(connection, target, WHOLE)
+        noticed = {row[:-2]: row[-2:] for row in connection.execute(_selected(target))}
+        now = (datetime.now(UTC), run_id)
+        found = [(*event, *noticed.get(event, now)) for event in self._events(connection, ledger)]
+        names = SCHEMA_EVENTS.schema.names
+        rows = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in found], schema=SCHEMA_EVENTS.schema)
+        write = Write(target, WHOLE, run_id, Mode.REPLACE_TABLE)
+        write.perform(connection, [rows], self.warehouse.lock_timeout_s)
+
+    def _events(self, connection: Connection, ledger: Target) -> Iterator[tuple[Any, ...]]:
+        changed = connection.execute(sql.SQL(CHANGED).format(_named(ledger)), [REPEATED])
+        for delivery_id, business_date, titles, before in changed.fetchall():
+            for event in events(json.loads(before), json.loads(titles), self.spec):
+                yield delivery_id, business_date, event.kind, event.column, event.was, event.is_
+
+    def _at(self, table: Table) -> Target:
+        return Target(self.spec.institution, table, drift=Drift.ADD)
+
+
+def as_json(titles: Mapping[str, str]) -> str | None:
+    """The header as the ledger holds it, the same for any order of columns; null where there is none."""
+    return json.dumps(titles, ensure_ascii=False, sort_keys=True) if titles else None
+
+
+def _selected(target: Target) -> sql.Composed:
+    names = sql.SQL(", ").join(map(sql.Identifier, target.table.schema.names))
+    return sql.SQL("SELECT {} FROM {}").format(names, _named(target))
+
+
+def _named(target: Target) -> sql.Identifier:
+    return sql.Identifier(target.schema, target.table.name)
