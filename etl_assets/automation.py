@@ -1,6 +1,7 @@
 """One sensor per institution: what a late or corrected day has made stale runs again, and only that, once.
 
-The shell round `restatement.py`: reads what the tables say, asks Dagster which runs there were, hands over requests.
+The shell round `restatement/decision.py`: reads what the tables say, asks Dagster which runs there
+were, hands over requests.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,9 +14,18 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.rechecks import recheck
-from etl_assets.restatement import Outcome, Restatement, Verdict, around, chunk, restatements, suspects, verdict
-from etl_assets.restatement_contents import CLEANED, RAW, Contents, Notes
+from etl_assets.restatement.contents import CLEANED, RAW, Contents, Notes
+from etl_assets.restatement.decision import (
+    Outcome,
+    Restatement,
+    Verdict,
+    around,
+    chunk,
+    restatements,
+    suspects,
+    verdict,
+)
+from etl_assets.restatement.rechecks import recheck
 from etl_assets.run_outcomes import INSTITUTION_TAG as TAG
 
 SECONDS_BETWEEN_TICKS = 30

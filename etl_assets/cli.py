@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from etl_assets import cli_institutions, cli_quarantine, embedded_postgres, environment
+from etl_assets import embedded_postgres, environment
+from etl_assets.commands import institutions as cli_institutions
+from etl_assets.commands import quarantine as cli_quarantine
 from etl_assets.embedded_postgres_files import PostgresUnavailable
 from etl_assets.institution_spec import SpecRefused
 

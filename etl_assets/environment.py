@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from etl_assets import embedded_postgres
-from etl_assets.institution_privacy import KEY_VARIABLE
+from etl_assets.spec.privacy import KEY_VARIABLE
 
 DATABASES = {"ETL_WAREHOUSE_URL": "etl_warehouse", "ETL_DAGSTER_URL": "etl_dagster", "ETL_MLFLOW_URL": "etl_mlflow"}
 SQLALCHEMY = ("ETL_DAGSTER_URL", "ETL_MLFLOW_URL")

@@ -18,7 +18,7 @@ from etl_assets.audit import PROMISES
 from etl_assets.automation import restating, restating_jobs
 from etl_assets.checks import every_partition_was_published, promises_kept
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.repair_jobs import quarantine_jobs
+from etl_assets.repair.jobs import quarantine_jobs
 from etl_assets.sensors import arrivals
 
 REFUSING = ("raw_transactions", "cleaned_transactions")

@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from etl_assets.institution_columns import (
+from etl_assets.spec.columns import (
     CANONICAL_TEXT,
     Amount,
     Columns,
@@ -29,11 +29,11 @@ from etl_assets.institution_columns import (
     Source,
     Strict,
 )
-from etl_assets.institution_deliveries import Csv, Deliveries, FolderUnset
-from etl_assets.institution_file import Contradiction, Place, SpecRefused, in_words, refused, yaml_content
-from etl_assets.institution_model import Labels, Training
-from etl_assets.institution_privacy import PersonalData, contradictions
-from etl_assets.institution_rules import AlertBudget, BatchRules, RowRule, doubtful_expressions
+from etl_assets.spec.deliveries import Csv, Deliveries, FolderUnset
+from etl_assets.spec.file import Contradiction, Place, SpecRefused, in_words, refused, yaml_content
+from etl_assets.spec.learning import Labels, Training
+from etl_assets.spec.privacy import PersonalData, contradictions
+from etl_assets.spec.rules import AlertBudget, BatchRules, RowRule, doubtful_expressions
 
 __all__ = [
     "CANONICAL_TEXT",

@@ -1,6 +1,6 @@
 """The values of a reference list, read once for each state of its file.
 
-Which rule uses which list is said in `institution_rules.py`; judging rows by it belongs to `transforms/rules.py`.
+Which rule uses which list is said in `spec/rules.py`; judging rows by it belongs to `transforms/rules.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
-from etl_assets.institution_rules import Reference, ReferenceUnusable
+from etl_assets.spec.rules import Reference, ReferenceUnusable
 
 KEPT_LISTS = 64
 

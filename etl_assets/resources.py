@@ -1,6 +1,6 @@
 """The platform's connections as Dagster resources, configured by environment variables only.
 
-What is done over a connection belongs to `io_managers/`, `ledger.py` and `models/`.
+What is done over a connection belongs to `io_managers/`, `deliveries/ledger.py` and `models/`.
 """
 
 from __future__ import annotations

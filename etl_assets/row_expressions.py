@@ -1,7 +1,7 @@
 """SQL expressions over the columns of one row: whether a person may write one, and for which rows it is false.
 
 DuckDB parses, types and computes; what is here narrows its language to what one row can answer exactly: no other rows,
-no files, no clock, no floating point. Which rules there are is said in `institution_rules.py`.
+no files, no clock, no floating point. Which rules there are is said in `spec/rules.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What became of the runs that an institution's sensor asked for, as Dagster's instance remembers them.
 
-Asking only; what follows from it belongs to `repeats.py`.
+Asking only; what follows from it belongs to `deliveries/repeats.py`.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, RunRecord
 
-from etl_assets.repeats import Outcome, Run
+from etl_assets.deliveries.repeats import Outcome, Run
 
 INSTITUTION_TAG, FILES_TAG = "etl_assets/institution", "etl_assets/files"
 FAILURE_TAG, PARTITION_TAG = "etl_assets/failure", "dagster/partition"

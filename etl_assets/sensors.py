@@ -1,8 +1,8 @@
 """One sensor per institution: a delivery that lies still in the folder is carried from raw to scored, with no click.
 
-The shell round `arrivals.py`: lists the folder, asks the ledger and the runs, hands the decision to Dagster. What a
-late or corrected day D changes in D+1 and after is not requested here: those rows are there and only stale, and
-restating them once is the part of `automation.py`.
+The shell round `deliveries/arrivals.py`: lists the folder, asks the ledger and the runs, hands the decision to
+Dagster. What a late or corrected day D changes in D+1 and after is not requested here: those rows are there and only
+stale, and restating them once is the part of `automation.py`.
 """
 
 from collections import defaultdict
@@ -12,12 +12,12 @@ from typing import Any
 
 import dagster as dg
 
-from etl_assets.arrivals import Calendar, Decision, Kind, Known, Memory, Request, Seen, requests_for
 from etl_assets.assets.tenant import Tenant
+from etl_assets.deliveries.arrivals import Calendar, Decision, Kind, Known, Memory, Request, Seen, requests_for
+from etl_assets.deliveries.ledger import Ledger
+from etl_assets.deliveries.repeats import failures
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.ledger import Ledger
-from etl_assets.repeats import failures
 from etl_assets.run_outcomes import FILES_TAG, INSTITUTION_TAG, outcomes
 from etl_assets.sources.announcements import Announcements, announcements, files_beside
 from etl_assets.sources.listing import Found, listed

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from etl_assets.contracts import Column, Table
 from etl_assets.feature_groups import Need, supported
-from etl_assets.institution_privacy import fates
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
 from etl_assets.ledger_tables import CORRECTIONS, DELIVERIES, PROMOTIONS, REPLAYS, SCHEMA_EVENTS
 from etl_assets.restatement_tables import DAY_CONTENTS
+from etl_assets.spec.privacy import fates
 
 TEXT, DAY, INSTANT = pa.string(), pa.date32(), pa.timestamp("us", "UTC")
 MONEY = pa.decimal128(24, 4)

@@ -14,8 +14,8 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from etl_assets.deliveries.row_account import RowAccount
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.row_account import RowAccount
 from etl_assets.spool import MOST_BYTES, Spool
 from etl_assets.tables import QUARANTINED, cleaned_table, raw_table
 from etl_assets.transforms.batches import invalid_per_day, records_per_day

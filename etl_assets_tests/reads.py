@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from etl_assets.ledger import Read
+from etl_assets.deliveries.ledger import Read
 
 MONDAY = date(2026, 3, 2)
 

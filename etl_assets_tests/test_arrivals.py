@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from etl_assets.arrivals import Calendar, Decision, Kind, Known, Memory, Seen, requests_for
+from etl_assets.deliveries.arrivals import Calendar, Decision, Kind, Known, Memory, Seen, requests_for
 
 MONDAY = date(2026, 3, 2)
 DAYS = [MONDAY + timedelta(days=n) for n in range(8)]

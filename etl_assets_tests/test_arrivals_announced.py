@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from etl_assets.arrivals import Kind, Memory, Seen, requests_for
-from etl_assets.repeats import Failure
+from etl_assets.deliveries.arrivals import Kind, Memory, Seen, requests_for
+from etl_assets.deliveries.repeats import Failure
 from etl_assets_tests.test_arrivals import CALENDAR, DAYS, NOON, requested, seen, ticks
 
 

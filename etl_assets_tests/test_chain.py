@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from etl_assets.ledger import Ledger
+from etl_assets.deliveries.ledger import Ledger
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform
 

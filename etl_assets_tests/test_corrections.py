@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl_assets.ledger_tables import CORRECTIONS
-from etl_assets.repair import latest
+from etl_assets.repair.repairs import latest
 from etl_assets.transforms.corrections import changes, corrected
 from etl_assets_tests.raw_rows import DAY, GOOD, cleaned, delivery
 from etl_assets_tests.specs import minimal_spec

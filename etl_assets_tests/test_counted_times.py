@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.institution_columns import Steps
 from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.spec.columns import Steps
 from etl_assets.transforms.timestamps import Moments, moments, stepped
 from etl_assets_tests.raw_rows import cleaned, delivery, only_row, reasons
 from etl_assets_tests.specs import minimal_spec

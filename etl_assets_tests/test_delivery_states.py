@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_assets.delivery_states import is_late, stated
-from etl_assets.provenance import code_version, due_at, public
+from etl_assets.deliveries.provenance import code_version, due_at, public
+from etl_assets.deliveries.states import is_late, stated
 
 MONDAY = date(2026, 3, 2)
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from etl_assets.institution_columns import Columns, Currency, Day, DebitCredit, Instant, OtherAmount, Steps, Word
-from etl_assets.institution_model import Labels
+from etl_assets.spec.columns import Columns, Currency, Day, DebitCredit, Instant, OtherAmount, Steps, Word
+from etl_assets.spec.learning import Labels
 from etl_assets_tests.raw_rows import reasons
 from etl_assets_tests.specs import minimal_spec
 

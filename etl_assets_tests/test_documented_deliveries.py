@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from etl_assets.institution_deliveries import Deliveries
+from etl_assets.spec.deliveries import Deliveries
 
 PAGE = (Path(__file__).parents[1] / "docs" / "institutions.md").read_text(encoding="utf-8")
 EXAMPLES = [yaml.safe_load(block)["deliveries"] for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from etl_assets.institution_rules import BatchRules, Reference, RowRule, Volume
+from etl_assets.spec.rules import BatchRules, Reference, RowRule, Volume
 from etl_assets_tests.specs import minimal_spec
 
 PAGE = (Path(__file__).parents[1] / "docs" / "institutions.md").read_text(encoding="utf-8")

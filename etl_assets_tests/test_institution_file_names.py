@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.institution_file_names import MONTHS, last_day
+from etl_assets.spec.file_names import MONTHS, last_day
 from etl_assets_tests.spec_files import changed, refusal
 from etl_assets_tests.specs import minimal_spec
 

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from etl_assets.definitions import DEMO_INSTITUTIONS
-from etl_assets.institution_file import yaml_content
-from etl_assets.institution_schema import json_schema, json_schema_text
+from etl_assets.spec.file import yaml_content
+from etl_assets.spec.json_schema import json_schema, json_schema_text
 
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "institution.schema.json"
 EXAMPLES = sorted(DEMO_INSTITUTIONS.glob("*.yaml"))

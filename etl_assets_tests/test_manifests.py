@@ -13,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from etl_assets.institution_announcements import Manifest
-from etl_assets.institution_deliveries import Deliveries
 from etl_assets.institution_spec import Amount
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.manifests import (
@@ -26,6 +24,8 @@ from etl_assets.sources.manifests import (
     stated,
 )
 from etl_assets.sources.totals import Tally
+from etl_assets.spec.announcements import Manifest
+from etl_assets.spec.deliveries import Deliveries
 
 JSON = Manifest(name="{name}.json")
 LINES = Manifest(name="{name}.ctl", pattern=r"(RECORDS=(?P<rows>\d+)|SUM=(?P<total>[-\d.,]+)|MD5=(?P<md5>.*))")

@@ -11,10 +11,10 @@ import yaml
 from typer.testing import CliRunner
 
 from etl_assets.cli import app
+from etl_assets.deliveries.ledger import Ledger, Read
+from etl_assets.deliveries.view import Wanted, ledger_rows
 from etl_assets.institution_spec import SpecRefused, load_spec
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.ledger import Ledger, Read
-from etl_assets.ledger_view import Wanted, ledger_rows
 
 GOOD = "id;date;merchant;amount\n" + "".join(f"n{d};0{d}.03.2026;Shop {d};-{d},50\n" for d in range(1, 9))
 BAD = GOOD + "n9;31.02.2026;Shop 9;x\n"

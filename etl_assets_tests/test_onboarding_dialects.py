@@ -170,7 +170,7 @@ def test_codes_before_digits_are_no_currency() -> None:
     ],
 )
 def test_a_name_says_its_business_date_and_so_do_names_like_it(name: str, day: date | None, other: str) -> None:
-    from etl_assets.institution_deliveries import Deliveries
+    from etl_assets.spec.deliveries import Deliveries
 
     guesses, found = name_guesses(name)
     assert found == day

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from etl_assets.institution_privacy import PersonalData, fates, header_in_words, plain_title
+from etl_assets.spec.privacy import PersonalData, fates, header_in_words, plain_title
 from etl_assets.tables import raw_table
 from etl_assets_tests.specs import minimal_spec
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from etl_assets.environment import token_key
-from etl_assets.institution_privacy import KEY_VARIABLE
 from etl_assets.sources.tokens import keys_of
+from etl_assets.spec.privacy import KEY_VARIABLE
 
 
 def test_the_embedded_platform_makes_a_secret_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

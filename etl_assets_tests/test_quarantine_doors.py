@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from etl_assets import cli, cli_quarantine
-from etl_assets.correction_file import written
-from etl_assets.corrections_asked import exported
-from etl_assets.quarantine_questions import Filter, Quarantine
+from etl_assets import cli
+from etl_assets.commands import quarantine as cli_quarantine
+from etl_assets.repair.correction_file import written
+from etl_assets.repair.corrections_asked import exported
+from etl_assets.repair.questions import Filter, Quarantine
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform
 from etl_assets_tests.specs import minimal_spec

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.correction_file import FileRefused, read, unmarked, written
+from etl_assets.repair.correction_file import FileRefused, read, unmarked, written
 
 SOURCES = ("id", "amount", "text")
 FORMULAS = ('=HYPERLINK("http://x","y")', "+1", "-1,50", "@SUM(A1)", "\t=1", "\r=1", "|calc", "%x")

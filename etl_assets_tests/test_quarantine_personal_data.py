@@ -5,15 +5,15 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from etl_assets import quarantine_screens as screen
-from etl_assets.correction_file import FileRefused, read
-from etl_assets.corrections_asked import asked_by
+from etl_assets.commands import quarantine_screens as screen
+from etl_assets.deliveries.ledger import Ledger
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Target
-from etl_assets.ledger import Ledger
-from etl_assets.quarantine_questions import Quarantine
-from etl_assets.repair import Correction
+from etl_assets.repair.correction_file import FileRefused, read
+from etl_assets.repair.corrections_asked import asked_by
+from etl_assets.repair.questions import Quarantine
+from etl_assets.repair.repairs import Correction
 from etl_assets.sources.tokens import VARIABLE, NotRevealed, keys_of
 from etl_assets.tables import QUARANTINED, raw_table
 from etl_assets_tests.raw_rows import DAY, cleaned, delivery

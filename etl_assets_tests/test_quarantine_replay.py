@@ -14,13 +14,13 @@ import dagster as dg
 import pytest
 
 from etl_assets.audit import PROMISES, violations
-from etl_assets.correction_file import FileRefused, read, written
-from etl_assets.corrections_asked import exported
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Target
-from etl_assets.quarantine_questions import Filter, Quarantine
-from etl_assets.repair import Repairs, Replay
-from etl_assets.replay import Plan, Wish, of_file, of_rule, of_withdrawal, perform
+from etl_assets.repair.correction_file import FileRefused, read, written
+from etl_assets.repair.corrections_asked import exported
+from etl_assets.repair.questions import Filter, Quarantine
+from etl_assets.repair.repairs import Repairs, Replay
+from etl_assets.repair.replay import Plan, Wish, of_file, of_rule, of_withdrawal, perform
 from etl_assets.tables import cleaned_table
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from etl_assets.institution_rules import Reference, ReferenceUnusable
 from etl_assets.reference_lists import listed
+from etl_assets.spec.rules import Reference, ReferenceUnusable
 from etl_assets_tests.raw_rows import reasons
 from etl_assets_tests.specs import minimal_spec
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from etl_assets.repeats import FIRST_WAIT, MOST_REPEATS, Outcome, Run, failures
+from etl_assets.deliveries.repeats import FIRST_WAIT, MOST_REPEATS, Outcome, Run, failures
 
 MONDAY = date(2026, 3, 2)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

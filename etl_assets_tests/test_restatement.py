@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.restatement import (
+from etl_assets.restatement.decision import (
     ATTEMPTS,
     Content,
     Outcome,

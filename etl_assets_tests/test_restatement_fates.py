@@ -13,7 +13,7 @@ from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
-from etl_assets.restatement_fates import disagreeing
+from etl_assets.restatement.fates import disagreeing
 from etl_assets.tables import QUARANTINED, cleaned_table, raw_table
 from etl_assets.transforms.cleaning import Verdict, clean
 from etl_assets_tests.raw_rows import DAY, delivery

@@ -138,7 +138,7 @@ def test_a_failed_restatement_is_not_asked_for_at_once_and_then_again(
         assert not nightly.run(request)
     assert nightly.tick() == []
     assert "after a pause" in str(nightly.skipped)
-    monkeypatch.setattr("etl_assets.restatement.FIRST_PAUSE", timedelta())
+    monkeypatch.setattr("etl_assets.restatement.decision.FIRST_PAUSE", timedelta())
     (again,) = nightly.tick()
     assert (again.tags[RESTATES], again.run_key) == (request.tags[RESTATES], f"{request.tags[RESTATES]}:1")
     assert nightly.run(again)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_assets.contracts import Table
-from etl_assets.ledger import Read
-from etl_assets.row_account import RowAccount
+from etl_assets.deliveries.ledger import Read
+from etl_assets.deliveries.row_account import RowAccount
 from etl_assets.tables import QUARANTINED, ROW_ACCOUNT, cleaned_table
 from etl_assets_tests.reads import read
 from etl_assets_tests.specs import minimal_spec

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_assets.institution_rules import TYPES
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.row_expressions import ExpressionFailed, columns_of, doubt, false_rows
+from etl_assets.spec.rules import TYPES
 from etl_assets.tables import cleaned_table
 from etl_assets_tests.specs import minimal_spec
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_assets.institution_rules import RowRule
 from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.spec.rules import RowRule
 from etl_assets_tests.raw_rows import cleaned, delivery, only_row, reasons
 from etl_assets_tests.specs import minimal_spec
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.schema_drift import SchemaEvent, events
+from etl_assets.deliveries.schema_drift import SchemaEvent, events
 from etl_assets_tests.specs import minimal_spec
 
 SPEC = minimal_spec(

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from etl_assets.arrivals import Memory
-from etl_assets.ledger import Ledger, Read
+from etl_assets.deliveries.arrivals import Memory
+from etl_assets.deliveries.ledger import Ledger, Read
 from etl_assets.sensors import RUNS_PER_TICK
 from etl_assets.sources.listing import Found, ListingFailed, listed
 from etl_assets_tests.bank import HEADER, Platform, line

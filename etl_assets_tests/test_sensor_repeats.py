@@ -67,7 +67,7 @@ def test_a_run_that_failed_is_tried_again_in_time_and_the_tick_says_so(
     with unmounted(daemon.platform):
         assert not daemon.run(request).success
     assert daemon.tick() == ([], "1 failed, 1 date to be tried again")
-    monkeypatch.setattr("etl_assets.repeats.FIRST_WAIT", timedelta(0))
+    monkeypatch.setattr("etl_assets.deliveries.repeats.FIRST_WAIT", timedelta(0))
     ((again,), _) = daemon.tick()
     assert again.partition_key == request.partition_key
     assert (again.run_key, again.tags["etl_assets/attempt"]) == (f"{request.run_key}:2", "2")
@@ -79,7 +79,7 @@ def test_a_run_that_failed_is_tried_again_in_time_and_the_tick_says_so(
 def test_a_run_that_fails_again_and_again_is_given_up_until_its_file_changes(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl_assets.repeats.FIRST_WAIT", timedelta(0))
+    monkeypatch.setattr("etl_assets.deliveries.repeats.FIRST_WAIT", timedelta(0))
     daemon.platform.deliver(MONDAY, good(MONDAY))
     daemon.tick()
     for _ in range(4):
@@ -94,7 +94,7 @@ def test_a_run_that_fails_again_and_again_is_given_up_until_its_file_changes(
 
 
 def test_a_refused_date_is_never_tried_again_by_itself(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl_assets.repeats.FIRST_WAIT", timedelta(0))
+    monkeypatch.setattr("etl_assets.deliveries.repeats.FIRST_WAIT", timedelta(0))
     daemon.platform.deliver(MONDAY, good(MONDAY) + "9;c1;s1\n" * 40)
     assert daemon.settle() == [False]
     assert [daemon.tick() for _ in range(2)] == [([], "1 unchanged")] * 2

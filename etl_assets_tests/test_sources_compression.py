@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.institution_formats import Archives
 from etl_assets.sources.compression import expanded
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.reading import read_delivery
+from etl_assets.spec.formats import Archives
 from etl_assets_tests.specs import minimal_spec
 
 CSV = b"transaction_id,account_id,counterparty_id,event_at,amount\n1,a,b,2024-01-01 00:00:00,5\n2,a\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from etl_assets.institution_columns import IDS
+from etl_assets.spec.columns import IDS
 from etl_assets_tests.raw_rows import only_row, reasons
 from etl_assets_tests.specs import minimal_spec
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_assets.assets.tenant import Tenant, days_of, never_published, without
+from etl_assets.deliveries.ledger import Ledger
+from etl_assets.deliveries.row_account import records_published
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
-from etl_assets.ledger import Ledger
-from etl_assets.repair import Repairs
-from etl_assets.row_account import records_published
+from etl_assets.repair.repairs import Repairs
 from etl_assets.tables import QUARANTINED, ROW_ACCOUNT, cleaned_table
 from etl_assets.transforms.batches import Batch, judged
 from etl_assets.transforms.corrections import corrected

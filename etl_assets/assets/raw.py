@@ -1,6 +1,6 @@
 """Raw transactions: every record of the day's deliveries, as delivered.
 
-What is taken in belongs to `intake.py`, how a file is read to `sources/`.
+What is taken in belongs to `deliveries/intake.py`, how a file is read to `sources/`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_assets.assets.tenant import Tenant, days_of, without
+from etl_assets.deliveries.intake import Intake, taken_in
+from etl_assets.deliveries.ledger import Ledger
+from etl_assets.deliveries.schema_log import SchemaLog
 from etl_assets.institution_spec import InstitutionSpec, SpecRefused
-from etl_assets.intake import Intake, taken_in
 from etl_assets.io_managers.errors import Permanent, Unavailable
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial, daily_slice
 from etl_assets.io_managers.targets import Target
-from etl_assets.ledger import Ledger
-from etl_assets.schema_log import SchemaLog
 from etl_assets.sources.listing import ListingFailed, ListingRefused
 from etl_assets.tables import raw_table
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from etl_assets.institution_deliveries import Deliveries
 from etl_assets.onboarding.draft import Guess
+from etl_assets.spec.deliveries import Deliveries
 
 LONG = "january|february|march|april|may|june|july|august|september|october|november|december"
 MONTH = f"(?i:{LONG}|{'|'.join(dict.fromkeys(name[:3] for name in LONG.split('|')))})"

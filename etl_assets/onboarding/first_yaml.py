@@ -17,7 +17,6 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
-from etl_assets.institution_formats import Archives
 from etl_assets.institution_spec import InstitutionSpec, SpecRefused
 from etl_assets.onboarding.column_guesses import column_guesses
 from etl_assets.onboarding.dialect import ENCODING
@@ -32,6 +31,7 @@ from etl_assets.onboarding.words import rank
 from etl_assets.sources.compression import expanded
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.reading import read_delivery
+from etl_assets.spec.formats import Archives
 
 FRAUD = frozenset({"1", "true", "yes", "y", "fraud"})
 LATENESS = (7, 14, 31, 62, 92, 183, 366)

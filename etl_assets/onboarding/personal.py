@@ -1,6 +1,6 @@
 """Which columns of a sample look like a person's data: by their titles, and by card numbers among their values.
 
-Proposes only. What becomes of such columns belongs to `institution_privacy.py`.
+Proposes only. What becomes of such columns belongs to `spec/privacy.py`.
 """
 
 from __future__ import annotations

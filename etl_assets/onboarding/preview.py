@@ -1,6 +1,6 @@
 """What a spec makes of one file, before anything runs: its row account, its first records and those quarantined.
 
-Data for people and programs; how it looks in a terminal belongs to `cli_institutions.py`. Writes nothing.
+Data for people and programs; how it looks in a terminal belongs to `commands/institutions.py`. Writes nothing.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import has_time_of_day
+from etl_assets.spec.columns import has_time_of_day
 from etl_assets.transforms.timestamps import DAY_US, moments
 from etl_assets.transforms.values import flat, tidy
 

@@ -1,6 +1,7 @@
 """Whether found deliveries are complete, by the markers and manifests beside them, and what those state of each.
 
-What a manifest's text means belongs to `manifests.py`; whether a file stands still over two ticks to `arrivals.py`.
+What a manifest's text means belongs to `manifests.py`; whether a file stands still over two ticks to
+`deliveries/arrivals.py`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Literal
 
-from etl_assets.institution_announcements import Manifest
-from etl_assets.institution_deliveries import Deliveries
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.found import Found, ListingFailed, ListingRefused, Stored
 from etl_assets.sources.manifests import Announced, ManifestUnreadable, stated
 from etl_assets.sources.places import place_of, stored_in
+from etl_assets.spec.announcements import Manifest
+from etl_assets.spec.deliveries import Deliveries
 
 LARGEST_MANIFEST_BYTES = 16 << 20
 Beside = Mapping[str, Stored]

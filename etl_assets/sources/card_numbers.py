@@ -1,6 +1,6 @@
 """The net under the spec: card numbers in a column that nobody marked as personal stop the delivery.
 
-It looks at a sample and asks for more than chance; what is marked belongs to `institution_privacy.py`.
+It looks at a sample and asks for more than chance; what is marked belongs to `spec/privacy.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_privacy import Fate, PersonalData, plain_title
 from etl_assets.sources.layout import DeliveryRejected
+from etl_assets.spec.privacy import Fate, PersonalData, plain_title
 
 SAMPLE_ROWS, JUDGED_NUMBERS = 50_000, 2_000
 HAS_LONG_NUMBER = "[0-9]{13}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4}"

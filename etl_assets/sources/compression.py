@@ -17,9 +17,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from etl_assets.institution_formats import Archives
 from etl_assets.sources.cutting import Stream
 from etl_assets.sources.layout import DeliveryRejected
+from etl_assets.spec.formats import Archives
 
 CHUNK_BYTES = 1 << 22
 SHOWN_NAMES = 5

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from etl_assets.institution_formats import Excel
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources import excel_child
 from etl_assets.sources.excel_legacy import refuse_cut_off
 from etl_assets.sources.excel_package import Cells, inspected
 from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, laid_out
 from etl_assets.sources.text_values import problem_of
+from etl_assets.spec.formats import Excel
 
 FIRST_INEXACT = 10**15  # Excel keeps 15 digits and writes zeros for the rest
 

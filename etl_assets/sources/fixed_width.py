@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_lines import FixedWidth
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.decoding import Text, decoded
 from etl_assets.sources.framing import lines_before, without_footer
 from etl_assets.sources.layout import Reading, laid_out
 from etl_assets.sources.totals import Tally, refuse_unproven
+from etl_assets.spec.lines import FixedWidth
 
 BLOCK_LINES = 1 << 18
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from etl_assets.institution_lines import Footer, Framed
 from etl_assets.sources.decoding import Text
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.totals import Control
+from etl_assets.spec.lines import Footer, Framed
 
 
 @dataclass(frozen=True)

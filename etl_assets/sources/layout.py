@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel
 
-from etl_assets.institution_privacy import header_in_words
 from etl_assets.institution_spec import InstitutionSpec, Source
+from etl_assets.spec.privacy import header_in_words
 
 LINEAGE = pa.schema(
     [

@@ -15,11 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl_assets.institution_announcements import FACTS, HEXADECIMALS, Manifest
 from etl_assets.institution_spec import Amount, InstitutionSpec
 from etl_assets.sources.json_values import Number, Parser
 from etl_assets.sources.layout import DeliveryRejected, Layout, Reading
 from etl_assets.sources.totals import Control, Tally, as_delivered, refuse_unproven
+from etl_assets.spec.announcements import FACTS, HEXADECIMALS, Manifest
 
 Facts = Mapping[str, str]
 

@@ -1,6 +1,6 @@
 """Rows as they were read -> rows that may be written: without personal data in the clear.
 
-The only way from `reading.py` to a table. Which columns are personal says `institution_privacy.py`; tokens,
+The only way from `reading.py` to a table. Which columns are personal says `spec/privacy.py`; tokens,
 undeclared columns and the search for forgotten card numbers have files of their own.
 """
 
@@ -15,12 +15,12 @@ from pathlib import PurePath
 
 import pyarrow as pa
 
-from etl_assets.institution_privacy import Fate, PersonalData, fates
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.card_numbers import refuse_card_numbers
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.tokens import Keys, KeyUnset, NotRevealed, keys_of
 from etl_assets.sources.undeclared import Undeclared
+from etl_assets.spec.privacy import Fate, PersonalData, fates
 
 __all__ = ["KeyUnset", "NotRevealed", "Protection", "keys_of", "protection_of"]
 

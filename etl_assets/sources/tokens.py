@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from etl_assets.institution_file import SpecRefused
-from etl_assets.institution_privacy import KEY_VARIABLE
+from etl_assets.spec.file import SpecRefused
+from etl_assets.spec.privacy import KEY_VARIABLE
 
 VARIABLE = KEY_VARIABLE
 LEAST_CHARACTERS = 32

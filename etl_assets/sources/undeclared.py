@@ -1,6 +1,6 @@
 """The columns that no spec names, kept as one JSON object per row: without those that are personal.
 
-Which those are says `institution_privacy.py`.
+Which those are says `spec/privacy.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_privacy import Fate, PersonalData, plain_title
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.sources.json_values import Parser, as_text, compact
 from etl_assets.sources.layout import DeliveryRejected
 from etl_assets.sources.tokens import Keys
+from etl_assets.spec.privacy import Fate, PersonalData, plain_title
 
 GONE = object()
 

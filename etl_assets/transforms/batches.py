@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_rules import BatchRule, BatchRules, Volume
+from etl_assets.spec.rules import BatchRule, BatchRules, Volume
 
 Counts = Mapping[date, int]
 NO_HISTORY: Counts = MappingProxyType({})

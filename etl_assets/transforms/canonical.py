@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import IDS, Currency, Joined, Source, Status, Word
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
+from etl_assets.spec.columns import IDS, Currency, Joined, Source, Status, Word
 from etl_assets.tables import cleaned_table
 from etl_assets.transforms.money import Broken, paid
 from etl_assets.transforms.timestamps import DAY_US, moments, stepped

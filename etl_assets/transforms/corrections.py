@@ -1,6 +1,6 @@
 """Raw rows with the corrections of people in place of what was delivered, just before they are judged.
 
-Pure. Raw tables are never changed; who corrected what, and why, belongs to `repair.py`.
+Pure. Raw tables are never changed; who corrected what, and why, belongs to `repair/repairs.py`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import Steps
-from etl_assets.institution_times import EPOCHS, STEP_UNITS
+from etl_assets.spec.columns import Steps
+from etl_assets.spec.times import EPOCHS, STEP_UNITS
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import Columns, Currency, DebitCredit, Money
+from etl_assets.spec.columns import Columns, Currency, DebitCredit, Money
 from etl_assets.transforms.values import (
     MONEY_DIGITS,
     UNKNOWN_CURRENCY,

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_rules import RowRule
 from etl_assets.reference_lists import listed
 from etl_assets.row_expressions import false_rows
+from etl_assets.spec.rules import RowRule
 from etl_assets.transforms.canonical import Reading
 from etl_assets.transforms.values import MONEY, Mask, flat, mask, tidy
 

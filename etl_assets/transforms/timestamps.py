@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import Steps
-from etl_assets.institution_times import EPOCHS
+from etl_assets.spec.columns import Steps
+from etl_assets.spec.times import EPOCHS
 from etl_assets.transforms.counts import epoch_microseconds, step_microseconds
 from etl_assets.transforms.values import Mask
 

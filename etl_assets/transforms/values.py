@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import Money
-from etl_assets.institution_model import Labels
+from etl_assets.spec.columns import Money
+from etl_assets.spec.learning import Labels
 from etl_assets.transforms.currencies import MINOR_DIGITS
 from etl_assets.transforms.written_numbers import plain_numbers
 

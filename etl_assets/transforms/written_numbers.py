@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.institution_columns import Money
+from etl_assets.spec.columns import Money
 
 SPACE = "[ \u00a0\u202f]"
 MARKS = {"": "", ".": r"\.", ",": ",", " ": SPACE, "'": "['\u2019]"}

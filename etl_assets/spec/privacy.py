@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from etl_assets.institution_columns import CANONICAL_TEXT, Strict, Title
-from etl_assets.institution_file import Contradiction, Place
 from etl_assets.row_expressions import columns_of
+from etl_assets.spec.columns import CANONICAL_TEXT, Strict, Title
+from etl_assets.spec.file import Contradiction, Place
 
 if TYPE_CHECKING:
     from etl_assets.institution_spec import InstitutionSpec

@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.quarantine_questions import Filter
+from etl_assets.repair.questions import Filter
+from etl_assets.repair.trial import Judged, in_words
 from etl_assets.sources.tokens import keys_of
-from etl_assets.trial import Judged, in_words
 
 if TYPE_CHECKING:
     from etl_assets.backfill import LayerRun
-    from etl_assets.replay import Plan
+    from etl_assets.repair.replay import Plan
 
 NAMED = ("business_date", "file", "_row_number", "_delivery_id", "disposition", "reasons")
 MOST_JUDGED = 50

@@ -15,11 +15,11 @@ from etl_assets.assets.tenant import Tenant
 from etl_assets.io_managers.errors import Permanent
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
-from etl_assets.quarantine_questions import Filter, Quarantine
+from etl_assets.repair.questions import Filter, Quarantine
 from etl_assets.resources import ModelRegistry
 
 if TYPE_CHECKING:
-    from etl_assets.replay import Plan
+    from etl_assets.repair.replay import Plan
 
 MOST_ROWS = 200
 
@@ -72,7 +72,7 @@ def _replaying(tenant: Tenant, definitions: Callable[[], dg.Definitions]) -> dg.
     def again(
         context: dg.OpExecutionContext, config: Asked, warehouse: PostgresWarehouse, registry: ModelRegistry
     ) -> None:
-        from etl_assets.replay import Wish, of_rule, perform  # noqa: PLC0415  it runs institutions, which have this job
+        from etl_assets.repair.replay import Wish, of_rule, perform  # noqa: PLC0415  it runs institutions, which have this job
 
         if not config.why.strip() or not config.who.strip():
             raise Permanent("expected `why` and `who`: the audit trail holds both")

@@ -15,8 +15,8 @@ import pyarrow as pa
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
-from etl_assets.quarantine_questions import Quarantine
-from etl_assets.repair import ROW, Key
+from etl_assets.repair.questions import Quarantine
+from etl_assets.repair.repairs import ROW, Key
 from etl_assets.tables import cleaned_table
 from etl_assets.transforms.cleaning import Verdict, clean
 from etl_assets.transforms.corrections import corrected

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, NaiveDatetime, model_validator
 
-from etl_assets.institution_source import Joined, Strict
+from etl_assets.spec.source import Joined, Strict
 
 EXAMPLE = datetime(2027, 11, 23, 13, 47, 5, tzinfo=UTC)
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}

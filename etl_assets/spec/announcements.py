@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from etl_assets.institution_columns import Strict, Title
-from etl_assets.institution_lines import LinePattern
+from etl_assets.spec.columns import Strict, Title
+from etl_assets.spec.lines import LinePattern
 
 Fact = Literal["file", "rows", "total", "size_bytes", "sha256", "md5"]
 FACTS: tuple[Fact, ...] = ("file", "rows", "total", "size_bytes", "sha256", "md5")

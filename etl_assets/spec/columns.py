@@ -1,6 +1,6 @@
 """Which source column each canonical column comes from: the column half of a spec.
 
-How money and time are written is said in `institution_amounts.py` and `institution_times.py`; how a value is then
+How money and time are written is said in `amounts.py` and `times.py`; how a value is then
 parsed belongs to `transforms/`; everything else that a tenant's YAML says to `institution_spec.py`.
 """
 
@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from etl_assets.institution_amounts import Amount, Currency, DebitCredit, Money, OtherAmount
-from etl_assets.institution_source import Joined, Name, Source, SourceName, Strict, Title, Value, Values, Word
-from etl_assets.institution_times import EXAMPLE, Day, Instant, Pattern, Patterns, Steps, has_time_of_day
+from etl_assets.spec.amounts import Amount, Currency, DebitCredit, Money, OtherAmount
+from etl_assets.spec.source import Joined, Name, Source, SourceName, Strict, Title, Value, Values, Word
+from etl_assets.spec.times import EXAMPLE, Day, Instant, Pattern, Patterns, Steps, has_time_of_day
 
 __all__ = [
     "CANONICAL_TEXT",

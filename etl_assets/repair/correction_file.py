@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etl_assets.repair import Key
+from etl_assets.repair.repairs import Key
 
 OWN = ("business_date", "_delivery_id", "_row_number", "_reasons", "_record")
 MARK = "'"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
-from etl_assets.arrival_kinds import (
+from etl_assets.deliveries.arrival_kinds import (
     FRESH,
     RUN,
     UNREADABLE,
@@ -26,7 +26,7 @@ from etl_assets.arrival_kinds import (
     is_known,
     kinds_of,
 )
-from etl_assets.repeats import Failure
+from etl_assets.deliveries.repeats import Failure
 
 __all__ = ["Calendar", "Decision", "Kind", "Known", "Memory", "Request", "Seen", "requests_for"]
 NEVER = datetime.min.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from etl_assets.institution_columns import Strict, Title
+from etl_assets.spec.columns import Strict, Title
 
 CONTROL_GROUPS = ("rows", "total")
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.contracts import Table
-from etl_assets.delivery_states import PARTIAL, is_late, stated
+from etl_assets.deliveries.states import PARTIAL, is_late, stated
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_connections import Connection
 from etl_assets.io_managers.postgres_schema import create, find

@@ -14,12 +14,12 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from etl_assets.institution_announcements import Manifest, NameBeside, beside, refuse_unknown_parts
-from etl_assets.institution_columns import Pattern, Strict, Title
-from etl_assets.institution_file import SpecRefused
-from etl_assets.institution_file_names import DAY, group_alone, last_day, refuse_undated
-from etl_assets.institution_formats import Archives, Excel
-from etl_assets.institution_lines import Encoding, FixedWidth, Framed
+from etl_assets.spec.announcements import Manifest, NameBeside, beside, refuse_unknown_parts
+from etl_assets.spec.columns import Pattern, Strict, Title
+from etl_assets.spec.file import SpecRefused
+from etl_assets.spec.file_names import DAY, group_alone, last_day, refuse_undated
+from etl_assets.spec.formats import Archives, Excel
+from etl_assets.spec.lines import Encoding, FixedWidth, Framed
 
 
 class FolderUnset(SpecRefused):

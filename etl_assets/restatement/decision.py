@@ -1,6 +1,6 @@
 """Decide what a late or corrected day makes stale, and what of it to run again.
 
-Pure: notes about partitions in, days and reasons out. Asking the warehouse belongs to `restatement_contents.py`,
+Pure: notes about partitions in, days and reasons out. Asking the warehouse belongs to `contents.py`,
 asking Dagster to `automation.py`; a clock belongs to nobody here.
 """
 

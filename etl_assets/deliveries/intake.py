@@ -14,10 +14,10 @@ from typing import BinaryIO, Self
 
 import pyarrow as pa
 
+from etl_assets.deliveries.ledger import Read
+from etl_assets.deliveries.provenance import code_version, due_at, public
+from etl_assets.deliveries.schema_log import as_json
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.ledger import Read
-from etl_assets.provenance import code_version, due_at, public
-from etl_assets.schema_log import as_json
 from etl_assets.sources.announcements import announcements, files_beside
 from etl_assets.sources.listing import Delivery, downloaded, listed
 from etl_assets.sources.manifests import (

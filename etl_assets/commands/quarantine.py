@@ -14,8 +14,8 @@ import typer
 if TYPE_CHECKING:
     import dagster as dg
 
-    from etl_assets.quarantine_questions import Filter, Quarantine
-    from etl_assets.replay import Plan, Wish
+    from etl_assets.repair.questions import Filter, Quarantine
+    from etl_assets.repair.replay import Plan, Wish
 
 app = typer.Typer(no_args_is_help=True, help="What is not published and why; correct it and run it again.")
 First = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First business date.")]
@@ -41,7 +41,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Count quarantined rows by date, disposition and reason, then name the first of them."""
-    from etl_assets import quarantine_screens as screen
+    from etl_assets.commands import quarantine_screens as screen
 
     quarantine, which = _quarantine(institution), _filter(first, last, reason, disposition, file)
     counts, rows = quarantine.counts(which).to_pylist(), quarantine.rows(which, limit).to_pylist()
@@ -60,8 +60,8 @@ def show(
     reveal: Annotated[bool, typer.Option(help="Decrypt a record that could not be split.")] = False,
 ) -> None:
     """Show one record: as delivered, what is wrong with it, its corrections, and the row that it repeats."""
-    from etl_assets import quarantine_screens as screen
-    from etl_assets.repair import Repairs
+    from etl_assets.commands import quarantine_screens as screen
+    from etl_assets.repair.repairs import Repairs
 
     quarantine, key = _quarantine(institution), (delivery_id, row_number)
     raw = quarantine.delivered([key]).to_pylist()
@@ -90,9 +90,9 @@ def export(
     file: File = None,
 ) -> None:
     """Write quarantined records to a CSV file to correct in a spreadsheet and give back to `replay`."""
-    from etl_assets import quarantine_screens as screen
-    from etl_assets.correction_file import written
-    from etl_assets.corrections_asked import exported
+    from etl_assets.commands import quarantine_screens as screen
+    from etl_assets.repair.correction_file import written
+    from etl_assets.repair.corrections_asked import exported
 
     quarantine = _quarantine(institution)
     rows = list(exported(quarantine, _filter(first, last, reason, disposition, file)))
@@ -114,9 +114,9 @@ def replay(
     dry_run: DryRun = False,
 ) -> None:
     """Run again what changed: the records of a corrections file, or the rows that a changed rule now lets through."""
-    from etl_assets.correction_file import read
-    from etl_assets.quarantine_questions import Filter
-    from etl_assets.replay import of_file, of_rule
+    from etl_assets.repair.correction_file import read
+    from etl_assets.repair.questions import Filter
+    from etl_assets.repair.replay import of_file, of_rule
 
     quarantine, wish = _quarantine(institution), _wish(who, why)
     which = _filter(first, last, reason, None, None)
@@ -136,7 +136,7 @@ def withdraw(
     institution: str, delivery_id: str, row_number: int, why: Why, who: Who = None, *, dry_run: DryRun = False
 ) -> None:
     """Take back the corrections of one record and run its day again with what was delivered."""
-    from etl_assets.replay import of_withdrawal
+    from etl_assets.repair.replay import of_withdrawal
 
     quarantine = _quarantine(institution)
     with _as_messages():
@@ -146,7 +146,7 @@ def withdraw(
 
 def _quarantine(institution: str) -> Quarantine:
     from etl_assets import cli, environment
-    from etl_assets.quarantine_questions import Quarantine
+    from etl_assets.repair.questions import Quarantine
 
     spec = cli._spec(institution)  # noqa: SLF001  the same program
     environment.prepare(environment.state_folder())
@@ -166,8 +166,8 @@ def _platform() -> Iterator[tuple[Callable[[], dg.Definitions], dg.DagsterInstan
 
 
 def _perform(plan: Plan, *, dry_run: bool) -> None:
-    from etl_assets import quarantine_screens as screen
-    from etl_assets.replay import perform
+    from etl_assets.commands import quarantine_screens as screen
+    from etl_assets.repair.replay import perform
 
     screen.judgement(plan)
     if dry_run or plan.changes_nothing:
@@ -182,13 +182,13 @@ def _perform(plan: Plan, *, dry_run: bool) -> None:
 def _filter(
     first: datetime | None, last: datetime | None, reason: str | None, disposition: str | None, file: str | None
 ) -> Filter:
-    from etl_assets.quarantine_questions import Filter
+    from etl_assets.repair.questions import Filter
 
     return Filter(first and first.date(), last and last.date(), reason, disposition, file)
 
 
 def _wish(who: str | None, why: str) -> Wish:
-    from etl_assets.replay import Wish
+    from etl_assets.repair.replay import Wish
 
     if not why.strip():
         _fail("--why is empty; the audit trail says why")
@@ -198,7 +198,7 @@ def _wish(who: str | None, why: str) -> Wish:
 @contextmanager
 def _as_messages() -> Iterator[None]:
     """A refusal is a message and exit code 1, not a traceback."""
-    from etl_assets.correction_file import FileRefused
+    from etl_assets.repair.correction_file import FileRefused
     from etl_assets.sources.tokens import NotRevealed
 
     try:
@@ -208,7 +208,7 @@ def _as_messages() -> Iterator[None]:
 
 
 def _fail(message: str) -> NoReturn:
-    from etl_assets import quarantine_screens as screen
+    from etl_assets.commands import quarantine_screens as screen
 
     screen.fail(message)
     raise typer.Exit(1)

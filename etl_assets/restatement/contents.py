@@ -1,6 +1,6 @@
 """What the stored tables say about themselves: which days were written when, and which hold other rows than before.
 
-SQL over notes, raw, cleaned and quarantined rows; what follows from the answers is decided in `restatement.py`.
+SQL over notes, raw, cleaned and quarantined rows; what follows from the answers is decided in `decision.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_schema import NOTES, qualified
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Mode, Target
-from etl_assets.restatement import Content, Written, around
-from etl_assets.restatement_fates import disagreeing
+from etl_assets.restatement.decision import Content, Written, around
+from etl_assets.restatement.fates import disagreeing
 from etl_assets.restatement_tables import DAY_CONTENTS
 from etl_assets.tables import LINEAGE, cleaned_table
 

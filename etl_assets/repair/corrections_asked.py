@@ -12,14 +12,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl_assets.correction_file import CorrectionFile, FileRefused, Line, refused, unmarked
-from etl_assets.institution_privacy import fates
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.quarantine_questions import Filter, Quarantine
-from etl_assets.repair import Correction, Key, Repairs
+from etl_assets.repair.correction_file import CorrectionFile, FileRefused, Line, refused, unmarked
+from etl_assets.repair.questions import Filter, Quarantine
+from etl_assets.repair.repairs import Correction, Key, Repairs
+from etl_assets.repair.trial import keys_of
 from etl_assets.sources.tokens import keys_of as secret_of
+from etl_assets.spec.privacy import fates
 from etl_assets.transforms.corrections import Fields, changes, corrected
-from etl_assets.trial import keys_of
 
 Row = dict[str, Any]
 TOKEN = re.compile(r"tok_[a-z2-7]{26}")

@@ -15,6 +15,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.contracts import Table
+from etl_assets.deliveries.schema_drift import events
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_connections import Connection
@@ -24,7 +25,6 @@ from etl_assets.io_managers.postgres_writing import Write
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.ledger_tables import DELIVERIES, SCHEMA_EVENTS
-from etl_assets.schema_drift import events
 
 REPEATED = "redelivered"
 CHANGED = """

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
 
-from etl_assets.provenance import due_at
+from etl_assets.deliveries.provenance import due_at
 
 Version = tuple[int, datetime]
 Known = Mapping[str, Mapping[Version, str]]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from etl_assets.institution_columns import Strict, Title
-from etl_assets.institution_lines import LinePattern
+from etl_assets.spec.columns import Strict, Title
+from etl_assets.spec.lines import LinePattern
 
 
 class Excel(Strict):

@@ -1,6 +1,6 @@
 """What must be true of a tenant's rows, of a whole business date, and of its alerts: the rules of a spec.
 
-Judging rows by them belongs to `transforms/`; what the rules are about to `institution_columns.py`.
+Judging rows by them belongs to `transforms/`; what the rules are about to `columns.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from etl_assets.institution_columns import Name, Strict, Title
-from etl_assets.institution_file import Contradiction, SpecRefused
 from etl_assets.row_expressions import doubt
+from etl_assets.spec.columns import Name, Strict, Title
+from etl_assets.spec.file import Contradiction, SpecRefused
 
 BatchRule = Literal["max_quarantined_share", "min_records", "max_records", "volume"]
 OF_A_COLUMN = ("required", "minimum", "maximum", "pattern", "allowed", "reference")

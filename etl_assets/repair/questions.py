@@ -1,6 +1,6 @@
 """Questions about the quarantine of one institution: how many rows, which ones, and how they were delivered.
 
-Reads only. What is done about a row belongs to `replay.py`, how it is printed to `cli_quarantine.py`.
+Reads only. What is done about a row belongs to `replay.py`, how it is printed to `commands/quarantine.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from etl_assets.contracts import quoted
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_schema import qualified
-from etl_assets.repair import Key
+from etl_assets.repair.repairs import Key
 from etl_assets.tables import QUARANTINED, raw_table
 
 KEYS = "jsonb_to_recordset($1::jsonb) AS k(d text, n bigint)"

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from etl_assets.institution_source import Reader, Source, SourceName, Strict, Title, Value, Values
+from etl_assets.spec.source import Reader, Source, SourceName, Strict, Title, Value, Values
 
 SYMBOL = re.compile(r"[^\d\s+\-()\u2212.,'\u2019]+\.?")
 WRITTEN = ("decimal_mark", "thousands_mark", "negatives", "symbols")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 console = Console(width=None if sys.stdout.isatty() else 160)
 OWN_FOLDER = "institutions"
-EXAMPLES = Path(__file__).parent / "simulator" / "institutions"  # importing definitions.py would load every tenant
+EXAMPLES = Path(__file__).parents[1] / "simulator" / "institutions"  # importing definitions.py would load every tenant
 NAME = r"[a-z][a-z0-9_]{0,47}"
 SampleFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A delivered file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -85,7 +85,7 @@ def check(
 
     Exit code 1 if a row would be quarantined or the file refused.
     """
-    from etl_assets.cli_institutions_view import print_preview
+    from etl_assets.commands.institutions_view import print_preview
     from etl_assets.onboarding.preview import preview
 
     spec = _found(institution)
@@ -108,8 +108,8 @@ def deliveries(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: every delivery, its state, and what became of each of its records."""
-    from etl_assets.cli_institutions_view import print_ledger
-    from etl_assets.ledger_view import Wanted, ledger_rows
+    from etl_assets.commands.institutions_view import print_ledger
+    from etl_assets.deliveries.view import Wanted, ledger_rows
 
     spec = _found(institution)
     warehouse = _warehouse()
@@ -139,7 +139,7 @@ def schema(
 
 
 def _schema_text() -> str:
-    from etl_assets.institution_schema import json_schema_text
+    from etl_assets.spec.json_schema import json_schema_text
 
     return json_schema_text()
 
@@ -186,7 +186,7 @@ def _of_env_file(variable: str) -> str | None:
 
 def _report(draft: Draft, sample: Path, spec: InstitutionSpec, target: Path) -> None:
     """What was guessed, what becomes of the sample under it, and what to do next are printed."""
-    from etl_assets.cli_institutions_view import print_account, print_guesses
+    from etl_assets.commands.institutions_view import print_account, print_guesses
     from etl_assets.onboarding.preview import preview
 
     print_guesses(draft, target)

@@ -6,7 +6,7 @@ import itertools
 
 from pydantic import Field, model_validator
 
-from etl_assets.institution_columns import Source, Strict, Value
+from etl_assets.spec.columns import Source, Strict, Value
 
 
 class Labels(Source):

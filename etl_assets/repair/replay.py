@@ -14,13 +14,13 @@ import dagster as dg
 import pyarrow as pa
 
 from etl_assets.backfill import LayerRun, Planned, backfill, spans
-from etl_assets.correction_file import CorrectionFile
-from etl_assets.corrections_asked import asked_by, in_force, withdrawal
-from etl_assets.quarantine_questions import Filter, Quarantine
-from etl_assets.repair import Correction, Key, Repairs, Replay, as_table, latest
-from etl_assets.restatement import FEATURE_WINDOW_DAYS, around
+from etl_assets.repair.correction_file import CorrectionFile
+from etl_assets.repair.corrections_asked import asked_by, in_force, withdrawal
+from etl_assets.repair.questions import Filter, Quarantine
+from etl_assets.repair.repairs import Correction, Key, Repairs, Replay, as_table, latest
+from etl_assets.repair.trial import Judged, keys_of, trial
+from etl_assets.restatement.decision import FEATURE_WINDOW_DAYS, around
 from etl_assets.tables import QUARANTINED, ROW_ACCOUNT
-from etl_assets.trial import Judged, keys_of, trial
 
 JOB = "raw_to_scored"
 AGAIN = {
