@@ -61,11 +61,11 @@ def test_a_bad_record_deep_in_the_file_is_quarantined_under_its_reason(
     assert account(platform) == [(43, 41, 1, 0, 0, 1)]
 
 
-def test_a_header_without_rows_is_a_day_without_transactions(platform: Platform) -> None:
+def test_a_header_without_rows_is_a_day_without_transactions_and_an_alert(platform: Platform) -> None:
     platform.deliver(MONDAY, HEADER)
     platform.run(MONDAY)
     assert account(platform) == [(1, 0, 0, 0, 0, 1)]
-    assert platform.failed_checks("raw_transactions") == set()
+    assert platform.failed_checks("raw_transactions") == {("an_empty_delivery_is_announced", "2026-03-02")}
 
 
 def test_a_missing_delivery_is_said_by_a_check(platform: Platform) -> None:
