@@ -34,6 +34,7 @@ from etl_assets.spec.file import Contradiction, Place, SpecRefused, in_words, re
 from etl_assets.spec.learning import Labels, Training
 from etl_assets.spec.privacy import PersonalData, contradictions
 from etl_assets.spec.rules import AlertBudget, BatchRules, RowRule, doubtful_expressions
+from etl_assets.spec.source import IsoDay, Whole, text
 
 __all__ = [
     "CANONICAL_TEXT",
@@ -68,27 +69,48 @@ def _is_reachable(owner: str) -> str:
     return owner
 
 
+Owner = Annotated[str, AfterValidator(_is_reachable), text(r"^(team:\S+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
+
+
 class InstitutionSpec(Strict):
     """One tenant. Everything that distinguishes it from another is here; nothing of it is in Python."""
 
     institution: Name
+    """Name in tables, assets and commands: small letters, digits and underscores, such as `my_bank`."""
     description: str
-    owners: tuple[Annotated[str, AfterValidator(_is_reachable)], ...] = Field(min_length=1)
-    start_date: date
-    time_zone: str
+    """What this institution is, in one sentence for people."""
+    owners: tuple[Owner, ...] = Field(min_length=1)
+    """Who hears of it when something is wrong: e-mail addresses or `team:NAME`."""
+    start_date: IsoDay
+    """First business date that is taken in, such as `2026-03-02`."""
+    time_zone: Annotated[str, text(r"^[A-Za-z]", examples=["Europe/Berlin", "UTC"])]
+    """IANA name such as `Europe/Berlin`: the clock of times without an offset, and what day it is there."""
     deliveries: Deliveries
+    """Where the files are, what their names say and how they are read."""
     columns: Columns
+    """Which delivered column each canonical column comes from, and how its text is written."""
     key: tuple[str, ...] = ()
+    """Columns that together tell two transactions apart. By default `transaction_id` alone."""
     event_precision: Literal["second", "day"] = "second"
-    max_lateness_days: int = Field(default=7, ge=0, le=366)
-    duplicate_horizon_days: int = Field(default=7, ge=0, le=366)
+    """`day` where times have no time of day; then there are no features of it."""
+    max_lateness_days: Whole = Field(default=7, ge=0, le=366)
+    """How many days an event may lie before its business date. A monthly file wants 31 and more."""
+    duplicate_horizon_days: Whole = Field(default=7, ge=0, le=366)
+    """How many business dates before and after are searched for the same transaction."""
     row_rules: tuple[RowRule, ...] = ()
+    """What must be true of each row; one that breaks a rule is quarantined under the rule's name."""
     batch_rules: BatchRules = BatchRules()
+    """What must be true of a whole business date; one that breaks a rule keeps the rows that it has."""
     pass_through: tuple[Name, ...] = ()
+    """Delivered columns that are published under their own names, as text."""
     personal_data: PersonalData = PersonalData()
+    """Source columns that no table may show in the clear."""
     labels: Labels | None = None
+    """The column that says which rows were confirmed as fraud, if one is delivered."""
     alert_budget: AlertBudget = AlertBudget()
+    """How many alerts people can look at."""
     training: Training = Training()
+    """How much history the weekly model learns from."""
 
     @field_validator("time_zone")
     @classmethod
@@ -112,13 +134,18 @@ class InstitutionSpec(Strict):
             if name not in known:
                 yield place, f"expected a column that `columns` maps: {', '.join(known)}", name
         for name in dict.fromkeys(("event_at", "amount", *self.identity)):
-            if getattr(self.columns.mapped.get(name), "optional", False):
+            if getattr(self.columns.mapped.get(name), "optional", False) and not self._is_had_otherwise(name):
                 yield ("columns", name, "optional"), "expected false: no row is a transaction without it", True
         of_rows = [*known, "business_date", "event_at_is_ambiguous", *(["is_fraud"] if self.labels else [])]
         yield from doubtful_expressions(self.row_rules, of_rows, self.time_zone)
         for i, name in enumerate(self.pass_through):
             if name in DERIVED | set(Columns.model_fields):
                 yield ("pass_through", i), "the platform has a column of that name; map its source in `columns`", name
+
+    def _is_had_otherwise(self, name: str) -> bool:
+        """Whether another column, which no file lacks, has the amount."""
+        other = self.columns.amount.otherwise
+        return name == "amount" and other is not None and not other.optional
 
     def _repeated_names(self) -> Iterator[Contradiction]:
         lists = {"key": self.key, "row_rules": tuple(rule.name for rule in self.row_rules)}

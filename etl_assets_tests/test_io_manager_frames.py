@@ -78,6 +78,14 @@ def test_any_frame_is_read_as_any_other(asset: Callable[..., Asset], returned: A
     assert unframed(found).to_pylist() == ROWS.to_pylist()
 
 
+def test_a_stream_is_in_order_of_the_key_unless_any_order_will_do(asset: Callable[..., Asset]) -> None:
+    events = asset(table_metadata(EVENTS))
+    backwards = pa.concat_tables([ROWS.slice(1), ROWS.slice(0, 1)])
+    events.write(backwards, annotation=pa.Table)
+    assert events.read(pa.RecordBatchReader)["id"].to_pylist() == [1, 2]
+    assert events.read(pa.RecordBatchReader, metadata={"in_any_order": True})["id"].to_pylist() == [2, 1]
+
+
 @pytest.mark.parametrize("returned", FRAMES, ids=title)
 def test_no_rows_have_their_types_in_every_frame(asset: Callable[..., Asset], returned: Any) -> None:
     events = asset(table_metadata(EVENTS))

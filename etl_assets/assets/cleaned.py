@@ -39,7 +39,7 @@ def cleaned_transactions(tenant: Tenant) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=f"{spec.institution}__{table.name}",
-        ins={"raw": tenant.rows_of("raw_transactions", horizon, horizon)},
+        ins={"raw": tenant.rows_of("raw_transactions", horizon, horizon, in_any_order=True)},
         outs={t.name: tenant.out(t, CODE_VERSION) for t in (table, QUARANTINED, ROW_ACCOUNT)},
         check_specs=[check],
         backfill_policy=dg.BackfillPolicy.single_run(),

@@ -79,13 +79,14 @@ class Tenant:
         """The same as an output that the PostgreSQL I/O manager stores."""
         return dg.AssetOut.from_spec(self.table_spec(table, code_version), io_manager_key=IO_MANAGER)
 
-    def rows_of(
-        self, name: str, before_days: int = 0, after_days: int = 0, columns: list[str] | None = None
-    ) -> dg.AssetIn:
-        """An upstream table as input: the run's own days and those around them, as far as they exist."""
+    def rows_of(self, name: str, before_days: int = 0, after_days: int = 0, **said: object) -> dg.AssetIn:
+        """An upstream table as input: the run's own days and those around them, as far as they exist.
+
+        `said` is what the I/O manager reads from an input's metadata, such as `columns`.
+        """
         return dg.AssetIn(
             self.key(name),
-            metadata={"allow_missing_partitions": True} | ({"columns": columns} if columns else {}),
+            metadata={"allow_missing_partitions": True, **said},
             partition_mapping=self.window(before_days, after_days),
         )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from etl_assets.institution_spec import InstitutionSpec
     from etl_assets.onboarding.draft import Draft
 
-console = Console(width=None if sys.stdout.isatty() else 160)
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 OWN_FOLDER = "institutions"
 EXAMPLES = Path(__file__).parents[1] / "simulator" / "institutions"  # importing definitions.py would load every tenant
 NAME = r"[a-z][a-z0-9_]{0,47}"

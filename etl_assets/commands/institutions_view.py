@@ -17,16 +17,17 @@ from etl_assets.onboarding.draft import Draft
 from etl_assets.onboarding.preview import DISPOSITIONS, Preview, Record
 from etl_assets.onboarding.yaml_writing import in_one_line
 
-console = Console(width=None if sys.stdout.isatty() else 160)
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 COLOURS = {"proven": "green", "likely": "cyan", "open": "yellow"}
 STATES = {"rejected": "red", "late": "yellow", "partial": "yellow", "empty": "yellow"}
 COUNTS = ("records_read", "published", *DISPOSITIONS, "control_lines")
 LONGEST = 40
+WIDE = 130
 
 
 def print_guesses(draft: Draft, target: Path) -> None:
     """Each guess with its reason and certainty, then what a person must answer."""
-    table = Table("field", "guess", "sure", "why", title=f"{target}", title_justify="left")
+    table = _table("field", "guess", "sure", "why", title=escape(str(target)))
     for guess in draft.guesses:
         colour = COLOURS[guess.certainty]
         cells = (".".join(guess.place), in_one_line(guess.value), guess.why)
@@ -66,7 +67,7 @@ def print_account(found: Preview) -> None:
 
 
 def _print_first(found: Preview, spec: InstitutionSpec) -> None:
-    table = Table("column", "from", *(f"line {record.line}" for record in found.first), title="The first records")
+    table = _table("column", "from", *(f"line {record.line}" for record in found.first), title="The first records")
     names = [*spec.columns.mapped, *spec.pass_through, *(["is_fraud"] if spec.labels else [])]
     for name in names:
         column = spec.labels if name == "is_fraud" else spec.columns.mapped.get(name)
@@ -89,7 +90,7 @@ def _cell(record: Record, name: str, titles: list[str], zone: ZoneInfo) -> str:
 
 def _print_quarantined(found: Preview) -> None:
     of_all = sum(found.account[name] for name in DISPOSITIONS)
-    table = Table("line", "why", "column", "value", title=f"Quarantined ({len(found.quarantined)} of {of_all:,})")
+    table = _table("line", "why", "column", "value", title=f"Quarantined ({len(found.quarantined)} of {of_all:,})")
     for record in found.quarantined:
         cells = (", ".join(record.reasons), record.column or "", _short(record.value or ""))
         table.add_row(str(record.line), *map(escape, cells))
@@ -97,18 +98,51 @@ def _print_quarantined(found: Preview) -> None:
 
 
 def print_ledger(rows: list[dict[str, Any]]) -> None:
-    """A line per delivery; under them, why the rejected ones were."""
-    table = Table("business date", "file", "state", "read", "attempt", *(n.replace("_", " ") for n in COUNTS))
-    for row in rows:
-        colour = STATES.get(row["state"], "green")
-        numbers = ("" if row[name] is None else f"{row[name]:,}" for name in COUNTS)
-        when = f"{row['read_at']:%Y-%m-%d %H:%M}"
-        state = f"[{colour}]{row['state']}[/{colour}]"
-        table.add_row(str(row["business_date"]), escape(row["path"]), state, when, str(row["attempt"]), *numbers)
-    console.print(table)
+    """What became of each delivery; under them, why the rejected ones were."""
+    if console.width >= WIDE:
+        _print_ledger_table(rows)
+    else:
+        _print_ledger_lines(rows)
     for row in rows:
         if row["problem"]:
             console.print(f"[red]{escape(row['path'])}[/red]: {escape(row['problem'])}", soft_wrap=True)
+
+
+def _print_ledger_table(rows: list[dict[str, Any]]) -> None:
+    table = _table("business date", "file", "state", "read", "attempt", *(n.replace("_", " ") for n in COUNTS))
+    for row in rows:
+        numbers = ("" if row[name] is None else f"{row[name]:,}" for name in COUNTS)
+        when = f"{row['read_at']:%Y-%m-%d %H:%M}"
+        table.add_row(
+            str(row["business_date"]), escape(row["path"]), _state(row), when, str(row["attempt"]), *numbers
+        )
+    console.print(table)
+
+
+def _print_ledger_lines(rows: list[dict[str, Any]]) -> None:
+    """Two lines per delivery: eleven columns in a narrow terminal leave none of them readable."""
+    for row in rows:
+        again = f", attempt {row['attempt']}" if row["attempt"] > 1 else ""
+        console.print(
+            f"{row['business_date']}  {_state(row)} {row['read_at']:%Y-%m-%d %H:%M}{again}  {escape(row['path'])}",
+            soft_wrap=True,
+        )
+        read, *fates = ((name, row[name]) for name in COUNTS if row[name] is not None)
+        became = " + ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in fates)
+        console.print(f"            {read[1]:,} records read{f' = {became}' if became else ''}", soft_wrap=True)
+
+
+def _state(row: dict[str, Any]) -> str:
+    colour = STATES.get(row["state"], "green")
+    return f"[{colour}]{row['state']}[/{colour}]"
+
+
+def _table(*titles: str, title: str | None = None) -> Table:
+    """A table that breaks what is too wide for the terminal and cuts nothing off: a pattern that is cut says nothing."""
+    table = Table(title=title, title_justify="left")
+    for name in titles:
+        table.add_column(name, overflow="fold")
+    return table
 
 
 def _short(text: str) -> str:

@@ -104,16 +104,23 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
         return self.connections.fetch(selection.read)
 
     def read_batches(
-        self, target: Target, slice_: Slice, columns: Sequence[str] | None = None, *, must_exist: bool = True
+        self,
+        target: Target,
+        slice_: Slice,
+        columns: Sequence[str] | None = None,
+        *,
+        must_exist: bool = True,
+        in_any_order: bool = False,
     ) -> pa.RecordBatchReader:
         """What `read_slice` gives, as batches that arrive while they are used: memory stays flat.
 
-        All are of the moment of the first. The reader holds a connection until its last batch or its end.
+        All are of the moment of the first. The reader holds a connection until its last batch or its end. Rows
+        `in_any_order` come sooner: the server need not sort them.
         """
         schema = _selected(target.table, columns)
         if not self._is_there(target, must_exist=must_exist):
             return schema.empty_table().to_reader()
-        selection = Selection(target, slice_, schema)
+        selection = Selection(target, slice_, schema, in_any_order)
 
         def batches() -> Iterator[pa.RecordBatch]:
             with self.connections.reading() as connection:

@@ -57,7 +57,7 @@ class PostgresIOManager(PostgresSettings, dg.ConfigurableIOManager):
         """The upstream slice in the shape that the parameter is annotated with.
 
         The input's metadata may select `columns`, as in Dagster's own database I/O managers, and
-        `allow_missing_partitions`: those that were never written are then no rows.
+        `allow_missing_partitions`: those that were never written are then no rows. Streams may come `in_any_order`.
 
         Raises: NeverWritten with the asset and the partitions.
         """
@@ -75,7 +75,10 @@ class PostgresIOManager(PostgresSettings, dg.ConfigurableIOManager):
             _refuse_never_written(warehouse, asked, slice_, may_miss=may_miss)
             annotation, target = context.dagster_type.typing_type, Target(asked.schema, contract)
             if annotation is pa.RecordBatchReader:
-                return warehouse.read_batches(target, slice_, columns, must_exist=not may_miss)
+                in_any_order = bool(said.get("in_any_order"))
+                return warehouse.read_batches(
+                    target, slice_, columns, must_exist=not may_miss, in_any_order=in_any_order
+                )
             return as_annotated(warehouse.read_slice(target, slice_, columns, must_exist=not may_miss), annotation)
         except (ContractBroken, Permanent) as refusal:
             raise _named(refusal, context) from refusal

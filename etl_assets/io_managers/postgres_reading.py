@@ -20,7 +20,7 @@ BATCH_BYTES = 4 * 2**20
 
 @dataclass(frozen=True)
 class Selection:
-    """The columns of `schema` of a slice: by key, or, where there is none, as they are stored.
+    """The columns of `schema` of a slice: by key, or, where there is none, as they are stored; or in any order.
 
     Stored order costs no sort. It holds because a scan of the heap follows it, as long as no parallel worker and
     no other session's scan interferes; both are turned off.
@@ -29,6 +29,7 @@ class Selection:
     target: Target
     slice: Slice
     schema: pa.Schema
+    in_any_order: bool = False
 
     def read(self, connection: adbc.Connection) -> pa.Table:
         """All rows at once."""
@@ -46,8 +47,8 @@ class Selection:
 
     def _execute(self, cursor: adbc.Cursor) -> None:
         names = ", ".join(quoted(name) for name in self.schema.names)
-        order = ", ".join(quoted(name) for name in self.target.table.key)
-        if not order:
+        order = "" if self.in_any_order else ", ".join(quoted(name) for name in self.target.table.key)
+        if not order and not self.in_any_order:
             cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         statement = f"SELECT {names} FROM {sql_name(self.target)} WHERE {predicate(self.slice).as_string()}"
         cursor.execute(statement + (f" ORDER BY {order}" if order else ""))

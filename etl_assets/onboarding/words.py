@@ -37,8 +37,9 @@ WORDS: Mapping[str, Phrases] = {
     ),
     "transaction_id": _phrases(
         w9="transaction id, transaction number, trans num, txn id, trans id, payment id, umsatznummer, tx id, "
-        "transaktionsnummer, id transaccion, transaktions id, entry id, transactionid",
-        w6="id, reference, referenz, referencia, uuid, reference number",
+        "transaktionsnummer, id transaccion, transaktions id, entry id, transactionid, transaction reference, "
+        "transaction ref, txn ref, trans ref",
+        w6="id, reference, ref, referenz, referencia, uuid, reference number",
     ),
     "account_id": _phrases(
         w9="account id, account number, card number, card token, cc num, konto, kontonummer, cuenta, compte, iban, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, laid_ou
 from etl_assets.sources.text_values import problem_of
 from etl_assets.spec.formats import Excel
 
+NO_SHEET = ""  # no sheet can be called so
 FIRST_INEXACT = 10**15  # Excel keeps 15 digits and writes zeros for the rest
 
 Cell = str | bool | int | float | datetime | date | time | timedelta
@@ -98,8 +100,9 @@ def _sheet(original: bytes, settings: Excel, max_bytes: int) -> tuple[list[list[
     Raises: DeliveryRejected, if it is no workbook, is encrypted or has no such sheet.
     """
     refuse_cut_off(original)
-    hidden = inspected(original, settings.sheet, max_bytes)
-    kind, found = _answer(original, settings.sheet)
+    sheet = _name(original, settings, max_bytes)
+    hidden = inspected(original, sheet, max_bytes)
+    kind, found = _answer(original, sheet)
     if kind == "sheets":
         raise DeliveryRejected(f"there is no sheet {settings.sheet!r}, only {found}; correct deliveries.excel.sheet")
     if kind == "encrypted":
@@ -110,6 +113,22 @@ def _sheet(original: bytes, settings: Excel, max_bytes: int) -> tuple[list[list[
     width = len(cells[0]) if cells else 0
     below: list[list[Cell]] = [[""] * width for _ in range(max(hidden, default=-1) + 1 - len(cells))]
     return cells + below, hidden
+
+
+def _name(original: bytes, settings: Excel, max_bytes: int) -> str:
+    """What the sheet is called in this workbook; `settings.sheet` where nothing matches, which then is not there.
+
+    Raises: DeliveryRejected, if several match, since the others may hold what is not for us.
+    """
+    if settings.sheet_matches is None:
+        return settings.sheet
+    inspected(original, settings.sheet, max_bytes)
+    kind, found = _answer(original, NO_SHEET)
+    names = found if kind == "sheets" else []
+    matching = [name for name in names if re.fullmatch(settings.sheet_matches, name)]
+    if settings.sheet not in names and len(matching) > 1:
+        raise DeliveryRejected(f"the sheets {matching} all match deliveries.excel.sheet_matches; let it match one")
+    return settings.sheet if settings.sheet in names else next(iter(matching), settings.sheet)
 
 
 def _answer(original: bytes, sheet: str) -> tuple[str, Any]:

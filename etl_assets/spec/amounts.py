@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from etl_assets.spec.source import Reader, Source, SourceName, Strict, Title, Value, Values
+from etl_assets.spec.source import Flag, Reader, Source, SourceName, Strict, Title, Value, Values, said_once, text
 
 SYMBOL = re.compile(r"[^\d\s+\-()\u2212.,'\u2019]+\.?")
 WRITTEN = ("decimal_mark", "thousands_mark", "negatives", "symbols")
@@ -25,7 +25,7 @@ def _is_a_symbol(value: str) -> str:
     return value
 
 
-Symbol = Annotated[Title, AfterValidator(_is_a_symbol)]
+Symbol = Annotated[Title, AfterValidator(_is_a_symbol), text(f"^{SYMBOL.pattern}$")]
 
 
 class DebitCredit(Source):
@@ -36,8 +36,11 @@ class DebitCredit(Source):
     """
 
     leaves: Values
+    """Codes of rows in which money leaves the account, such as `[D, DR]`."""
     arrives: Values
-    negatives_reverse: bool = False
+    """Codes of rows in which money arrives, such as `[C, CR]`. A code in neither list quarantines the row."""
+    negatives_reverse: Flag = False
+    """`true`: a negative amount reverses what its code says. By default such a row is quarantined."""
 
     @model_validator(mode="after")
     def codes_differ(self) -> DebitCredit:
@@ -49,10 +52,16 @@ class DebitCredit(Source):
 class Currency(Strict):
     """One currency for every row (`fixed`), or the column that names it (`source`), by code or as `mapping` says."""
 
+    model_config = ConfigDict(json_schema_extra=said_once("fixed", "source"))
+
     fixed: Code | None = None
+    """The ISO 4217 code of every row, such as `EUR`, where the file does not say it. Give this or `source`."""
     source: SourceName | None = None
+    """Title of the column that names the currency of each row. Give this or `fixed`."""
     aliases: tuple[Title, ...] = ()
+    """Other titles that the header has had for `source` over the years."""
     mapping: dict[Value, Code] = Field(default_factory=dict)
+    """Word of the institution -> ISO 4217 code, such as `Euro: EUR`. What is not listed must be a code itself."""
 
     @model_validator(mode="after")
     def exactly_one(self) -> Currency:
@@ -75,11 +84,17 @@ class Money(Source):
     """How a column writes money. `sign` says what a positive number in the file means for the account."""
 
     decimal_mark: Literal[".", ","] = "."
+    """What stands before the decimals: `,` in `1.234,56`."""
     thousands_mark: Literal["", ".", ",", " ", "'"] = ""
+    """What may stand between groups of three digits: `.` in `1.234,56`. None by default."""
     negatives: Annotated[tuple[Negative, ...], Field(min_length=1)] = ("leading",)
+    """How a minus may be written: `leading` is `-5`, `trailing` is `5-`, `parentheses` is `(5)`."""
     symbols: tuple[Symbol, ...] = ()
+    """Symbols or codes of the currency that may stand before or after a number, such as `[$, USD]`."""
     sign: Literal["negative_leaves", "positive_leaves"] = "negative_leaves"
+    """Whether a negative or a positive number in the file means that money leaves the account."""
     debit_credit: DebitCredit | None = None
+    """The column of codes that says which way the money goes, where amounts have no sign. Instead of `sign`."""
 
     @model_validator(mode="after")
     def the_sign_is_said_once(self) -> Money:
@@ -101,6 +116,7 @@ class OtherAmount(Money):
     """
 
     currency: Currency | None = None
+    """The currency of this amount, where it is not that of the row."""
 
     def readers(self) -> Iterator[Reader]:
         """Each source column that this reads: where below this field, and every spelling of it."""
@@ -113,6 +129,7 @@ class Amount(Money):
     """Money: what `source` says or, in rows where that is empty, what `otherwise` says."""
 
     otherwise: OtherAmount | None = None
+    """A second amount for rows whose first one is empty, such as the original beside the billed one."""
 
     @model_validator(mode="after")
     def marks_differ(self) -> Amount:

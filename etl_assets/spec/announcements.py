@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from etl_assets.spec.columns import Strict, Title
 from etl_assets.spec.lines import LinePattern
+from etl_assets.spec.source import text
 
 Fact = Literal["file", "rows", "total", "size_bytes", "sha256", "md5"]
 FACTS: tuple[Fact, ...] = ("file", "rows", "total", "size_bytes", "sha256", "md5")
@@ -35,7 +36,7 @@ def _names_a_file_beside(value: str) -> str:
     return value
 
 
-NameBeside = Annotated[Title, AfterValidator(_names_a_file_beside)]
+NameBeside = Annotated[Title, AfterValidator(_names_a_file_beside), text(r"^[^/]*\{\w+\}|^[^/].*\{\w+\}")]
 
 
 class Manifest(Strict):
@@ -47,9 +48,13 @@ class Manifest(Strict):
     """
 
     name: NameBeside
+    """Its name beside the delivery, such as `{stem}.json`, with `{name}`, `{stem}` or a group of `file_name`."""
     pattern: LinePattern | None = None
+    """For a manifest of text: regular expression of its lines as a whole, such as `COUNT=(?P<rows>[0-9]+)`."""
     files: Title | None = None
+    """Path to the array with one object per file, such as `control.files`, where one manifest speaks of several."""
     fields: dict[Fact, Title] = Field(default_factory=dict)
+    """Fact -> where it stands in the JSON, such as `rows: control.count`. Without it, each under its own name."""
 
     @model_validator(mode="after")
     def says_what_it_states(self) -> Manifest:

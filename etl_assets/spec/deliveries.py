@@ -10,9 +10,9 @@ import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from string import Template
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from etl_assets.spec.announcements import Manifest, NameBeside, beside, refuse_unknown_parts
 from etl_assets.spec.columns import Pattern, Strict, Title
@@ -20,19 +20,36 @@ from etl_assets.spec.file import SpecRefused
 from etl_assets.spec.file_names import DAY, group_alone, last_day, refuse_undated
 from etl_assets.spec.formats import Archives, Excel
 from etl_assets.spec.lines import Encoding, FixedWidth, Framed
+from etl_assets.spec.source import Whole, text
 
 
 class FolderUnset(SpecRefused):
     """The delivery folder depends on an environment variable that is not set."""
 
 
+Between = Annotated[str, text(r"^[\x01-\x09\x0b\x0c\x0e-\x7f]$")]
+Folder = Annotated[Title, text(r"^([^$]|\$\$|\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})+$")]
+FileName = Annotated[str, text(r"\(\?P<(business_date|year)>")]
+
+
+def _settings_of(format_: str, field: str, *, required: bool) -> dict[str, JsonValue]:
+    """The field is given with its format, where it must be, and never with another."""
+    is_it: JsonValue = {"required": ["format"], "properties": {"format": {"const": format_}}}
+    given: JsonValue = {"required": [field], "properties": {field: {"not": {"type": "null"}}}}
+    return {"if": is_it, "then": given if required else {}, "else": {"not": given}}
+
+
 class Csv(Framed):
     """The dialect of the institution's text files."""
 
-    separator: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', min_length=1, max_length=1)
+    separator: Between = Field(default=",", min_length=1, max_length=1)
+    """The character between two fields: one ASCII character, such as `;`."""
+    quote: Between = Field(default='"', min_length=1, max_length=1)
+    """The character round a field that holds a separator or a line end."""
     encoding: Encoding = "utf-8"
-    max_field_bytes: int = Field(default=65_536, gt=0)
+    """Text encoding by its Python name, such as `utf-8` or `cp1252`."""
+    max_field_bytes: Whole = Field(default=65_536, gt=0)
+    """A record with a longer field is damaged. Without a limit, one open quote would take the rest of the file."""
 
     @field_validator("separator", "quote")
     @classmethod
@@ -51,19 +68,42 @@ class Csv(Framed):
 class Deliveries(Strict):
     """Where the files are and how a file name says which business date it is for."""
 
-    folder: Title
-    file_name: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _settings_of("excel", "excel", required=True),
+                _settings_of("fixed_width", "fixed_width", required=True),
+                _settings_of("json", "json_records", required=False),
+            ]
+        }
+    )
+
+    folder: Folder
+    """A local folder or `s3://bucket/prefix`, with environment variables as in `${ETL_DELIVERIES}/my_bank`."""
+    file_name: FileName
+    """Regular expression of the whole name, with a group `(?P<business_date>...)` or groups `year`, `month` ..."""
     business_date_format: Pattern = "%Y%m%d"
+    """strptime pattern of what the group `business_date` takes: `%Y%m%d` for 20260302."""
     format: Literal["csv", "parquet", "fixed_width", "jsonl", "json", "excel"] = "csv"
+    """What kind of file it is. Each may also come as .gz, .zst or .zip."""
     csv: Csv = Csv()
+    """The dialect of `format: csv`."""
     fixed_width: FixedWidth | None = None
+    """The fields of `format: fixed_width`, and only of that."""
     json_records: Title | None = None
+    """Path to the array of records in `format: json`, such as `data.items`. By default the document is the array."""
     excel: Excel | None = None
+    """The sheet of `format: excel`, and only of that."""
     archives: Archives = Archives()
+    """What is read of a compressed file, and how large it may become."""
     marker: NameBeside | None = None
+    """A file beside a complete delivery, such as `{name}.done`. Without it the delivery is not read."""
     manifest: Manifest | None = None
-    settle_s: int = Field(default=0, ge=0)
-    late_after_days: int = Field(default=1, ge=0)
+    """A file that states how many rows, what total or which checksum a complete delivery has."""
+    settle_s: Whole = Field(default=0, ge=0)
+    """Seconds that must have passed since a file was last written; until then it is not read."""
+    late_after_days: Whole = Field(default=1, ge=0)
+    """Days after the end of its business date from which a delivery counts as late."""
 
     @field_validator("folder")
     @classmethod

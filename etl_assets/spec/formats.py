@@ -9,16 +9,22 @@ from pydantic import Field
 
 from etl_assets.spec.columns import Strict, Title
 from etl_assets.spec.lines import LinePattern
+from etl_assets.spec.source import Whole
 
 
 class Excel(Strict):
     """The one sheet of a workbook that is read; others may hold what is not for us, and nobody opens them.
 
+    In a workbook without a sheet of that name it is the only one whose name `sheet_matches` matches.
     The header is row `header_row`, counted from 1, or the first row that is not empty.
     """
 
     sheet: Title
-    header_row: int | None = Field(default=None, ge=1)
+    """Name of the one sheet that is read."""
+    sheet_matches: LinePattern | None = None
+    """Regular expression of the whole names that the sheet has in other files, such as `[A-Z]{3} \\d{4}`."""
+    header_row: Whole | None = Field(default=None, ge=1)
+    """Row of the titles, counted from 1. By default the first row that is not empty."""
 
 
 class Archives(Strict):
@@ -28,7 +34,9 @@ class Archives(Strict):
     """
 
     zip_member: LinePattern | None = None
-    max_expanded_mb: int = Field(default=2_048, gt=0)
+    """Regular expression of the member to read, where a zip archive has several; it matches the whole name."""
+    max_expanded_mb: Whole = Field(default=2_048, gt=0)
+    """MiB that a file may have when it is expanded; a larger one is refused."""
 
     @property
     def max_expanded_bytes(self) -> int:

@@ -7,6 +7,7 @@ import itertools
 from pydantic import Field, model_validator
 
 from etl_assets.spec.columns import Source, Strict, Value
+from etl_assets.spec.source import Whole
 
 
 class Labels(Source):
@@ -17,9 +18,13 @@ class Labels(Source):
     """
 
     fraud_values: tuple[Value, ...] = Field(default=("1", "true"), min_length=1)
+    """Values that mean confirmed fraud, as text: `['1', 'true']`."""
     genuine_values: tuple[Value, ...] = ()
+    """Values that mean no fraud. With them, any other value is quarantined; without, it counts as no fraud."""
     undecided_values: tuple[Value, ...] = ()
-    known_after_days: int = Field(default=7, ge=0)
+    """Values of cases that are still open; they count as no label."""
+    known_after_days: Whole = Field(default=7, ge=0)
+    """Days until a label is known. A model leaves out only those frauds that were known when its week began."""
 
     @model_validator(mode="after")
     def lists_differ(self) -> Labels:
@@ -33,6 +38,9 @@ class Labels(Source):
 class Training(Strict):
     """How much history the weekly model learns from, and how little is too little."""
 
-    weeks: int = Field(default=4, ge=1, le=53)
-    min_rows: int = Field(default=1_000, ge=100)
-    min_days: int = Field(default=14, ge=1)
+    weeks: Whole = Field(default=4, ge=1, le=53)
+    """Weeks of history before its own week that a model learns from."""
+    min_rows: Whole = Field(default=1_000, ge=100)
+    """With fewer rows no new model is trained; the one in force stays."""
+    min_days: Whole = Field(default=14, ge=1)
+    """With rows of fewer days no new model is trained; the one in force stays."""

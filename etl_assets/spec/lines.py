@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from etl_assets.spec.columns import Strict, Title
+from etl_assets.spec.source import Flag, Whole
 
 CONTROL_GROUPS = ("rows", "total")
 
@@ -45,7 +46,9 @@ class Footer(Strict):
     """
 
     pattern: LinePattern
-    required: bool = True
+    """Regular expression of a footer line as a whole. Its groups `rows` and `total` are checked against the records."""
+    required: Flag = True
+    """`false`: a file without a footer is taken too, as older ones had none."""
 
     @field_validator("pattern")
     @classmethod
@@ -70,9 +73,12 @@ class Framed(Strict):
     `(?!Date;).*` matches whatever comes before the header.
     """
 
-    preamble_lines: int = Field(default=0, ge=0)
+    preamble_lines: Whole = Field(default=0, ge=0)
+    """How many lines stand before the header. Give this or `preamble`."""
     preamble: LinePattern | None = None
+    """Regular expression of each line before the header as a whole, such as `(?!Date;).*`."""
     footer: Footer | None = None
+    """The lines at the end of the file that are no records."""
 
     @model_validator(mode="after")
     def has_one_preamble(self) -> Framed:
@@ -85,8 +91,11 @@ class FixedColumn(Strict):
     """A field of every line: `width` characters, the first of them at `start`, counted from 1."""
 
     name: Title
-    start: int = Field(ge=1)
-    width: int = Field(ge=1)
+    """Title by which `columns` names this field."""
+    start: Whole = Field(ge=1)
+    """Its first character, counted from 1."""
+    width: Whole = Field(ge=1)
+    """How many characters it has."""
 
     @property
     def end(self) -> int:
@@ -100,8 +109,11 @@ class FixedWidth(Framed):
     """
 
     columns: tuple[FixedColumn, ...] = Field(min_length=1)
+    """The fields of a line. They cover it without a gap; fillers are fields too."""
     encoding: Encoding = "utf-8"
-    trim: bool = False
+    """Text encoding by its Python name, such as `utf-8` or `cp1252`."""
+    trim: Flag = False
+    """`true`: the spaces at the end of each field are taken off."""
 
     @field_validator("columns")
     @classmethod

@@ -40,9 +40,13 @@ class PersonalData(Strict):
     """
 
     tokens: tuple[Title, ...] = ()
+    """Source columns whose values become tokens: equal values stay equal, and nobody can read them."""
     dropped: tuple[Title, ...] = ()
+    """Source columns that are not kept: always null, or left out."""
     undeclared: Literal["keep", "drop"] | None = None
+    """What becomes of columns that this file does not name: `drop` beside tokens or dropped ones, else `keep`."""
     no_cards: tuple[Title, ...] = ()
+    """Source columns whose numbers only look like card numbers. Without that, a file with such numbers is refused."""
 
     @property
     def is_named(self) -> bool:

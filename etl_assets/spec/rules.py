@@ -10,14 +10,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Literal
+from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from etl_assets.row_expressions import doubt
 from etl_assets.spec.columns import Name, Strict, Title
 from etl_assets.spec.file import Contradiction, SpecRefused
+from etl_assets.spec.source import Flag, Number, Whole, said_once, text
 
 BatchRule = Literal["max_quarantined_share", "min_records", "max_records", "volume"]
 OF_A_COLUMN = ("required", "minimum", "maximum", "pattern", "allowed", "reference")
@@ -39,8 +40,10 @@ class ReferenceUnusable(SpecRefused):
 class Reference(Strict):
     """A list that somebody else keeps: one column of a CSV (with commas and a header) or Parquet file."""
 
-    file: Title
+    file: Annotated[Title, text(r".\.(csv|parquet)$")]
+    """A .csv (UTF-8, commas, header) or .parquet file, with environment variables as in `${ETL_REFERENCES}/mcc.csv`."""
     column: Title
+    """Title of the column that holds the allowed values."""
 
     @field_validator("file")
     @classmethod
@@ -72,16 +75,28 @@ class RowRule(Strict):
     One that `warns` only names itself in `warnings` of the published row: outliers are rare, not wrong.
     """
 
+    model_config = ConfigDict(json_schema_extra=said_once("column", "holds"))
+
     name: Name
+    """What is promised, such as `amount_is_plausible`. A row that breaks it is quarantined under this name."""
     column: str | None = None
-    required: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
+    """The canonical or passed-through column that the rule is about. Not beside `holds`."""
+    required: Flag = False
+    """`true`: each row has a value here. The other conditions are about rows that have one."""
+    minimum: Number | None = None
+    """The least value; for an amount after its sign, in its currency."""
+    maximum: Number | None = None
+    """The greatest value; for an amount after its sign, in its currency."""
     pattern: str | None = None
+    """Regular expression that the whole text matches, such as `[A-Z]{2}`."""
     allowed: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """The values that there may be, as text."""
     reference: Reference | None = None
+    """A list in a file that holds the values that there may be."""
     holds: Title | None = None
-    warns: bool = False
+    """SQL condition over the columns of one row, such as `amount < 0 OR reverses_id IS NOT NULL`; unknown holds."""
+    warns: Flag = False
+    """`true`: the row is published and the rule named in `warnings`. By default it is quarantined."""
 
     @field_validator("pattern")
     @classmethod
@@ -119,10 +134,14 @@ def doubtful_expressions(rules: Sequence[RowRule], columns: Sequence[str], time_
 class Volume(Strict):
     """Records of a business date as a multiple of the median of the same weekday in the `weeks` before."""
 
-    minimum: float = Field(default=0, ge=0)
-    maximum: float = Field(gt=0)
-    weeks: int = Field(default=8, ge=1, le=52)
-    least_weeks: int = Field(default=3, ge=1)
+    minimum: Number = Field(default=0, ge=0)
+    """Least number of records, as a multiple of the median: 0.3 is 30 %."""
+    maximum: Number = Field(gt=0)
+    """Greatest number of records, as a multiple of the median: 3 is three times as many."""
+    weeks: Whole = Field(default=8, ge=1, le=52)
+    """How many weeks back the same weekday is compared with."""
+    least_weeks: Whole = Field(default=3, ge=1)
+    """With records in fewer of these weeks, nothing is judged."""
 
     @model_validator(mode="after")
     def can_be_met(self) -> Volume:
@@ -136,11 +155,16 @@ class Volume(Strict):
 class BatchRules(Strict):
     """Promises of a whole business date; a date that breaks one keeps its old rows, unless the rule only `warns`."""
 
-    max_quarantined_share: float = Field(default=0.05, ge=0, le=1)
-    min_records: int = Field(default=0, ge=0)
-    max_records: int | None = Field(default=None, ge=1)
+    max_quarantined_share: Number = Field(default=0.05, ge=0, le=1)
+    """Greatest share of invalid records, 0 to 1. Duplicates do not count."""
+    min_records: Whole = Field(default=0, ge=0)
+    """Least number of records of a business date, as delivered."""
+    max_records: Whole | None = Field(default=None, ge=1)
+    """Greatest number of records of a business date, as delivered. No limit by default."""
     volume: Volume | None = None
+    """How far a date may differ from the same weekday in the weeks before. Not judged by default."""
     warns: tuple[BatchRule, ...] = ()
+    """Rules of this list that are only reported: the date is published all the same."""
 
     @model_validator(mode="after")
     def can_be_met(self) -> BatchRules:
@@ -155,5 +179,7 @@ class BatchRules(Strict):
 class AlertBudget(Strict):
     """How much of the traffic people can look at: the flagged share of a business date stays near it."""
 
-    share: float = Field(default=0.005, gt=0, lt=1)
-    tolerance: float = Field(default=3.0, ge=1, description="the check fails above share x tolerance")
+    share: Number = Field(default=0.005, gt=0, lt=1)
+    """Share of transactions that is flagged, such as 0.01 for one in a hundred."""
+    tolerance: Number = Field(default=3.0, ge=1)
+    """The check fails for a date of which more than `share` times this is flagged."""

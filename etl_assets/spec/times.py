@@ -5,21 +5,25 @@ How a text is then read belongs to `transforms/timestamps.py` and `transforms/co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, NaiveDatetime, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, NaiveDatetime, model_validator
 
-from etl_assets.spec.source import Joined, Strict
+from etl_assets.spec.source import DAY, Joined, Strict, text
 
 EXAMPLE = datetime(2027, 11, 23, 13, 47, 5, tzinfo=UTC)
+MOMENT = DAY + r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?"
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 STEP_UNITS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000}
 
 
 def _reads_a_day(pattern: str) -> str:
     """The pattern, if what it writes it also reads: `%m%d` would put every day into 1900, `%I` afternoon into night."""
+    if "%" not in pattern:
+        raise ValueError("expected strptime codes, as in %d.%m.%Y %H:%M:%S")
     try:
         written = EXAMPLE.strftime(pattern)
         read = datetime.strptime(written, pattern)  # noqa: DTZ007  only the clock on the wall is compared
@@ -41,28 +45,40 @@ def _reads_a_moment(pattern: str) -> str:
     return _reads_a_day(pattern)
 
 
+def _is_written_as_a_moment(value: object) -> object:
+    if not isinstance(value, date) and not re.fullmatch(MOMENT, str(value)):
+        raise ValueError("expected a moment without a timezone, as in 2017-01-01 or 2017-01-01T06:00:00")
+    return value
+
+
 def has_time_of_day(pattern: str) -> bool:
     """Whether moments of one day stay apart under this pattern."""
     return pattern in EPOCHS or EXAMPLE.strftime(pattern) != EXAMPLE.replace(hour=0).strftime(pattern)
 
 
-Pattern = Annotated[str, AfterValidator(_reads_a_day)]
+Pattern = Annotated[str, AfterValidator(_reads_a_day), text("%")]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1)]
-MomentPattern = Annotated[str, AfterValidator(_reads_a_moment)]
+MomentPattern = Annotated[str, AfterValidator(_reads_a_moment), text(f"%|^({'|'.join(EPOCHS)})$")]
 MomentPatterns = Annotated[tuple[MomentPattern, ...], Field(min_length=1)]
+
+
+Moment = Annotated[NaiveDatetime, BeforeValidator(_is_written_as_a_moment), text(f"^{MOMENT}$")]
 
 
 class Steps(Strict):
     """Moments that are counted, as simulations do: step 0 is `origin` on the institution's clock."""
 
-    origin: NaiveDatetime
+    origin: Moment
+    """The moment of step 0 on the institution's clock, such as `2017-01-01` or `2017-01-01T06:00:00`."""
     unit: Literal["second", "minute", "hour", "day"]
+    """How long one step is."""
 
 
 class Day(Joined):
     """A day of the calendar. A text that `formats` read as two different days is quarantined."""
 
     formats: Patterns = ("%Y-%m-%d",)
+    """strptime patterns, tried in order, such as `%d.%m.%Y`. A text that two read differently is quarantined."""
 
 
 class Instant(Joined):
@@ -73,7 +89,9 @@ class Instant(Joined):
     """
 
     formats: MomentPatterns = ("%Y-%m-%d %H:%M:%S",)
+    """strptime patterns, tried in order, such as `%d.%m.%Y %H:%M`; or `epoch_s`, `epoch_ms`, `epoch_us` in UTC."""
     steps: Steps | None = None
+    """How moments are counted, where the column holds a step number. Instead of `formats`."""
 
     @property
     def has_time_of_day(self) -> bool:

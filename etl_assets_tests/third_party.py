@@ -1,0 +1,165 @@
+"""Deliveries that others made, as their institutions in `institutions/` take them in, and a second reading of them.
+
+The second reading is that of the standard library: csv, calamine and Decimal, a sum per file and nothing clever.
+What must come out is in the tests.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+from python_calamine import load_workbook
+
+from etl_assets.assets.tenant import Tenant
+from etl_assets.audit import PROMISES, violations
+from etl_assets.backfill import QUIET
+from etl_assets.institution import definitions_of
+from etl_assets.institution_spec import InstitutionSpec, load_spec
+from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres_schema import qualified
+
+INSTITUTIONS = Path(__file__).parent / "institutions"
+TAKEN_IN = ("raw_transactions", "cleaned_transactions", "quarantined_transactions", "row_account")
+BIRMINGHAM = {
+    "20140507_purchasecardtransactionsapril2014.xls": "APR 2014",
+    "20170105_publish-spend-december-2016.xls": "Sheet1",
+    "20170907_cusersfinainmndesktoppublish-spend-august-2017-all-directorates.xls": "Sheet1",
+}
+AMOUNTS = {
+    "leeds": ("NetAmount", "Net Amount"),
+    "oxford": ("Value", "FIN.TRANSACTION AMOUNT"),
+    "trafford": ("Amount",),
+    "birmingham": ("BILLING GROSS AMT", "ORIGINAL GROSS AMT"),
+    "sparkov": ("amt",),
+    "ibm": ("Amount",),
+    "amlsim": ("TXN_AMOUNT_ORIG",),
+}
+Row = Mapping[str, str]
+
+
+def files(name: str, data: Path) -> dict[str, bytes]:
+    """What the institution delivers: under its own names, or with the day of the download put into them."""
+    return {file: content for found in (_found(name, data),) for file, content in found}
+
+
+def _found(name: str, data: Path) -> Iterator[tuple[str, bytes]]:
+    if name == "leeds":
+        yield from ((path.name, path.read_bytes()) for path in sorted((data / "leeds_spend").glob("*.raw.csv")))
+    if name == "oxford":
+        yield from ((path.name, path.read_bytes()) for path in sorted((data / "oxford_gpc").glob("*.csv")))
+    if name == "trafford":
+        (path,) = (data / "trafford_gpc").glob("*.csv")
+        yield from ((f"{path.stem}_{on}.csv", path.read_bytes()) for on in ("20260601", "20260701"))
+    if name == "birmingham":
+        yield from ((file, (data / "birmingham_pcards" / file[9:]).read_bytes()) for file in BIRMINGHAM)
+    if name == "sparkov":
+        yield from _by_year(data / "sparkov" / "adults_50up_female_rural_000-099.csv", "adults_50up_female_rural", "|")
+    if name == "ibm":
+        yield from _by_year(data / "ibm_user0" / "User0_credit_card_transactions.csv")
+    if name == "amlsim":
+        yield from ((f"{stem}_20170219.csv", (data / "amlsim" / f"{stem}.csv").read_bytes()) for stem in ("tx", "cash_tx"))
+
+
+def _by_year(path: Path, stem: str = "", separator: str = ",") -> Iterator[tuple[str, bytes]]:
+    """The file as one for each year, cut between the lines as they stand: no event may be older than a year."""
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    years = defaultdict(list)
+    for line, row in zip(lines, _of_csv(path.read_bytes(), "utf-8", separator), strict=True):
+        years[row.get("Year") or row["trans_date"][:4]].append(line)
+    for year in sorted(years):
+        yield f"{stem or path.stem}_{year}.csv", header + b"".join(years[year])
+
+
+def rows_of(name: str, file: str, content: bytes) -> list[Row]:
+    """The rows of a delivery as the standard library and calamine read them, without the footer of Leeds."""
+    if name == "birmingham":
+        header, *rows = load_workbook(io.BytesIO(content)).get_sheet_by_name(BIRMINGHAM[file]).to_python()
+        return [dict(zip(map(str, header), map(str, row), strict=True)) for row in rows]
+    rows = _of_csv(content, "cp1252" if name == "leeds" else "utf-8-sig", "|" if name == "sparkov" else ",")
+    return [row for row in rows if name != "leeds" or row.get("Body")]
+
+
+def _of_csv(content: bytes, encoding: str, separator: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode(encoding), newline=""), delimiter=separator))
+
+
+def paid(name: str, row: Row) -> Decimal:
+    """The amount as the platform signs it: negative when money leaves."""
+    text = next(row[title] for title in AMOUNTS[name] if title in row)
+    amount = Decimal(text.replace(",", "").replace("$", ""))
+    return amount if row.get("TXN_SOURCE_TYPE_CODE") == "CASH-IN" else -amount
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """One institution after raw and cleaned have run for all its deliveries, date by date."""
+
+    name: str
+    spec: InstitutionSpec
+    warehouse: PostgresWarehouse
+    delivered: Mapping[str, bytes]
+    failed_checks: frozenset[tuple[str, str]]
+
+    @property
+    def days(self) -> list[date]:
+        return sorted({self.day(file) for file in self.delivered})
+
+    def day(self, file: str) -> date:
+        """The business date of a delivery, which its name must state."""
+        found = self.spec.deliveries.business_date(file)
+        assert found is not None, file
+        return found
+
+    def ask(self, query: str, table: str = "cleaned_transactions") -> list[tuple[object, ...]]:
+        """The rows that the query gives; {t} in it is the table, {d} the ledger of deliveries."""
+        at, ledger = (qualified(self.spec.institution, found) for found in (table, "deliveries"))
+        rows = self.warehouse.fetch(query.format(t=at, d=ledger))
+        return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+    def broken_promises(self) -> set[tuple[str, str]]:
+        """Name and business date of each promise about the tables of raw and cleaned that the database breaks."""
+        asked = [promise for promise in PROMISES if promise.table in TAKEN_IN]
+        assert len(asked) == 9
+        counts = {(p.name, day): violations(self.warehouse, self.spec, p, [day])[day] for p in asked for day in self.days}
+        return {(name, day.isoformat()) for (name, day), count in counts.items() if count}
+
+
+def taken_in(name: str, data: Path, folder: Path, url: str, instance: dg.DagsterInstance) -> TakenIn:
+    """Every file lies in the folder of its institution and has gone through the platform's assets and checks."""
+    spec = load_spec(INSTITUTIONS / f"{name}.yaml")
+    delivered = files(name, data)
+    found = TakenIn(name, spec, PostgresWarehouse(url=url), delivered, frozenset())
+    (folder / name).mkdir()
+    for file, content in delivered.items():
+        (folder / name / file).write_bytes(content)
+        at = datetime.combine(found.day(file) + timedelta(days=1), datetime.min.time(), UTC).timestamp()
+        os.utime(folder / name / file, (at, at))
+    job = _job(spec, found.warehouse)
+    failed = {check for day in found.days for check in _failed(job, day, instance)}
+    return TakenIn(name, spec, found.warehouse, delivered, frozenset(failed))
+
+
+def _job(spec: InstitutionSpec, warehouse: PostgresWarehouse) -> dg.JobDefinition:
+    keys = [Tenant(spec).key(table) for table in TAKEN_IN]
+    job = dg.define_asset_job("taken_in", selection=dg.AssetSelection.assets(*keys))
+    resources = {"warehouse": warehouse, "warehouse_io": PostgresIOManager(**warehouse.model_dump()), "registry": None}
+    here = dg.Definitions(jobs=[job], resources=resources, executor=dg.in_process_executor)
+    return dg.Definitions.merge(definitions_of(spec), here).resolve_job_def("taken_in")
+
+
+def _failed(job: dg.JobDefinition, day: date, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
+    """The checks that failed in the run of this business date; the run itself must not."""
+    result = job.execute_in_process(run_config=QUIET, instance=instance, partition_key=day.isoformat())
+    evaluations = result.get_asset_check_evaluations()
+    assert len(evaluations) == 12
+    yield from ((found.check_name, day.isoformat()) for found in evaluations if not found.passed)
