@@ -70,7 +70,7 @@ def _account_balances(spec: InstitutionSpec) -> str:
         FROM {_in(spec, "deliveries")} d
         LEFT JOIN {_in(spec, "row_account")} a USING (_delivery_id)
         LEFT JOIN c USING (_delivery_id) LEFT JOIN k USING (_delivery_id) LEFT JOIN r USING (_delivery_id)
-        WHERE d.business_date BETWEEN $1 AND $2 AND d.problem IS NULL AND (
+        WHERE d.business_date BETWEEN $1 AND $2 AND (d.problem IS NULL OR coalesce(c.n, k.n, r.n) > 0) AND (
             d.records_read <> coalesce(c.n, 0) + coalesce(k.n, 0) + d.control_lines
             OR d.records_read <> coalesce(r.n, 0) + d.control_lines
             OR a.published IS DISTINCT FROM coalesce(c.n, 0)

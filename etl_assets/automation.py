@@ -63,7 +63,7 @@ def restating(tenant: Tenant, jobs: Sequence[Any]) -> dg.SensorDefinition:
     )
     def tick(context: dg.SensorEvaluationContext, warehouse: PostgresWarehouse) -> dg.SensorResult:
         if running := _running(context.instance, spec.institution):
-            return dg.SensorResult(skip_reason=f"{running} unfinished runs of {spec.institution}; waiting for them")
+            return dg.SensorResult(skip_reason=f"waiting for runs of {spec.institution} to end: {running}")
         contents = Contents(warehouse, spec)
         notes = contents.notes()
         if (mark := _mark(notes)) == context.cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +10,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 
 from etl_assets import embedded_postgres, environment
 from etl_assets.commands import institutions as cli_institutions
 from etl_assets.commands import quarantine as cli_quarantine
+from etl_assets.commands.hints import program
 from etl_assets.embedded_postgres_files import PostgresUnavailable
 from etl_assets.institution_spec import SpecRefused
+from etl_assets.terminal import fault, terminal
 
 if TYPE_CHECKING:
     from etl_assets.backfill import LayerRun
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
 cli_institutions.add_to(app)
-console = Console(width=None if sys.stdout.isatty() else 120)
+console = terminal(120, highlight=True)
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]
 
 
@@ -80,6 +83,7 @@ def backfill(
             runs.append(run)
             outcome = "[red]failed[/red]" if run.error else "ok"
             console.print(f"{run.layer:<7} {run.first} .. {run.last}  {outcome}  run {run.run_id}")
+    console.print(f"What became of each delivery: {program()} deliveries {spec.institution}", highlight=False)
     _exit([run for run in runs if run.error])
 
 
@@ -121,15 +125,25 @@ def clean() -> None:
 
 def main() -> None:
     """The program's entry: a mistake in the configuration or an unreachable server is a message, not a traceback."""
-    from etl_assets.io_managers.errors import Permanent, Unavailable
-    from models.registry import RegistryUnavailable
-
     try:
         app()
-    except (SpecRefused, environment.SettingMissing, Unavailable, PostgresUnavailable, RegistryUnavailable) as error:
-        _fail(str(error))
-    except Permanent as error:
-        _fail(str(error.description))
+    except Exception as error:
+        if (message := _explained(error)) is None:
+            raise
+        _fail(message)
+
+
+def _explained(error: Exception) -> str | None:
+    """What a person can act on. Imported late, for `--help` and `check` need neither Dagster nor torch."""
+    if isinstance(error, (SpecRefused, environment.SettingMissing, PostgresUnavailable)):
+        return str(error)
+    from etl_assets.io_managers.errors import Permanent, Unavailable
+
+    if isinstance(error, Permanent):
+        return str(error.description)
+    from models.registry import RegistryUnavailable
+
+    return str(error) if isinstance(error, (Unavailable, RegistryUnavailable)) else None
 
 
 def _spec(institution: str) -> InstitutionSpec:
@@ -137,7 +151,12 @@ def _spec(institution: str) -> InstitutionSpec:
 
     specs = {spec.institution: spec for spec in load_institutions(institutions_folder())}
     if institution not in specs:
-        raise SpecRefused(f"no institution {institution!r} in {institutions_folder()}; there are {', '.join(specs)}")
+        own = Path(cli_institutions.OWN_FOLDER).resolve()
+        is_own = not os.environ.get("ETL_INSTITUTIONS") and (own / f"{institution}.yaml").exists()
+        raise SpecRefused(
+            f"no institution {institution!r} in {institutions_folder()}; there are {', '.join(specs)}"
+            + (f"\nIt is in {own}: export ETL_INSTITUTIONS={own}" if is_own else "")
+        )
     return specs[institution]
 
 
@@ -159,10 +178,11 @@ def _warehouse() -> PostgresWarehouse:
 
 def _exit(failed: list[LayerRun]) -> None:
     for run in failed:
-        console.print(f"[red]{run.institution} {run.layer} {run.first} .. {run.last}[/red]: {run.error}")
+        failed_run = f"{run.institution} {run.layer} {run.first} .. {run.last}"
+        console.print(f"[red]{failed_run}[/red]: {escape(run.error or '')}", soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True).print(f"[red]{message}[/red]", soft_wrap=True)
+    fault(message)
     sys.exit(2)

@@ -10,7 +10,6 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,8 +29,9 @@ from etl_assets.spec.columns import (
     Strict,
 )
 from etl_assets.spec.deliveries import Csv, Deliveries, FolderUnset
-from etl_assets.spec.file import Contradiction, Place, SpecRefused, in_words, refused, yaml_content
+from etl_assets.spec.file import Place, SpecRefused, yaml_file
 from etl_assets.spec.learning import Labels, Training
+from etl_assets.spec.mistakes import Contradiction, in_words, refused
 from etl_assets.spec.privacy import PersonalData, contradictions
 from etl_assets.spec.rules import AlertBudget, BatchRules, RowRule, doubtful_expressions
 from etl_assets.spec.source import IsoDay, Whole, text
@@ -200,10 +200,10 @@ class InstitutionSpec(Strict):
 def load_spec(path: Path) -> InstitutionSpec:
     """The institution that `path` describes.
 
-    Raises: SpecRefused, naming file, field, what was found and what was expected, for several mistakes at once.
+    Raises: SpecRefused, naming file, field, line, what was found and what was expected, for several mistakes at once.
     """
-    content = yaml_content(path)
+    file = yaml_file(path)
     try:
-        return InstitutionSpec.model_validate(content)
+        return InstitutionSpec.model_validate(file.content)
     except ValidationError as error:
-        raise SpecRefused("\n  ".join([f"{path}:", *in_words(error, InstitutionSpec)])) from None
+        raise SpecRefused("\n  ".join([f"{path}:", *in_words(error, InstitutionSpec, file.line)])) from None

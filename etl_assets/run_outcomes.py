@@ -3,7 +3,8 @@
 Asking only; what follows from it belongs to `deliveries/repeats.py`.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -13,6 +14,7 @@ from etl_assets.deliveries.repeats import Outcome, Run
 
 INSTITUTION_TAG, FILES_TAG = "etl_assets/institution", "etl_assets/files"
 FAILURE_TAG, PARTITION_TAG = "etl_assets/failure", "dagster/partition"
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 REMEMBERED, MOST_FAILURES = timedelta(days=2), 200
 ENDS = {
     dg.DagsterRunStatus.SUCCESS: Outcome.DONE,
@@ -32,6 +34,19 @@ def outcomes(instance: DagsterInstance, institution: str, now: datetime) -> list
     tags: dict[str, str | Sequence[str]] = {**whose, FILES_TAG: sorted(files)}
     records = instance.get_run_records(dg.RunsFilter(tags=tags, created_after=since), ascending=True)
     return [_run(instance, record) for record in records if PARTITION_TAG in record.dagster_run.tags]
+
+
+def ended(instance: DagsterInstance, institution: str, files: Collection[str]) -> Counter[str]:
+    """By files: how many runs of them are over.
+
+    Who asks for the same files again wants another run. Under the same key Dagster drops it without a word: a file
+    that was away when its run came, and is back as it was, would be requested for ever and never read.
+    """
+    if not files:
+        return Counter()
+    tags: dict[str, str | Sequence[str]] = {INSTITUTION_TAG: institution, FILES_TAG: sorted(files)}
+    runs = instance.get_runs(dg.RunsFilter(tags=tags, statuses=ENDED))
+    return Counter(run.tags[FILES_TAG] for run in runs)
 
 
 def _run(instance: DagsterInstance, record: RunRecord) -> Run:

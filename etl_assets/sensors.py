@@ -6,8 +6,10 @@ stale, and restating them once is the part of `automation.py`.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import accumulate
 from typing import Any
 
 import dagster as dg
@@ -18,14 +20,14 @@ from etl_assets.deliveries.ledger import Ledger
 from etl_assets.deliveries.repeats import failures
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.run_outcomes import FILES_TAG, INSTITUTION_TAG, outcomes
-from etl_assets.sources.announcements import Announcements, announcements, files_beside
+from etl_assets.run_outcomes import FILES_TAG, INSTITUTION_TAG, ended, outcomes
+from etl_assets.sources.announcements import Announcements, Beside, announcements, files_beside
 from etl_assets.sources.listing import Found, listed
 from etl_assets.sources.manifests import promises_nothing
 
 RUNS_PER_TICK = 10
 SECONDS_BETWEEN_TICKS = 30
-DATES_PER_TICK = 200
+MANIFESTS_PER_TICK, LEAST_DATES = 2000, 2
 TAG = INSTITUTION_TAG
 
 
@@ -51,9 +53,10 @@ def arrivals(tenant: Tenant, job: Any) -> dg.SensorDefinition:
         there = files_beside(spec)
         found = listed(spec)
         known = _known(Ledger(warehouse, spec.institution), found)
-        told = announcements(spec, found, there, now, _unread_days(found, known))
+        days = _looked_at(spec, found, known, there)
+        told = announcements(spec, found, there, now, days)
         decision = requests_for(
-            [_seen(one, spec, told) for one in found],
+            [_seen(one, spec, told, is_looked_at=one.business_date in days) for one in found],
             Memory.read(context.cursor),
             known,
             _calendar(tenant),
@@ -62,32 +65,44 @@ def arrivals(tenant: Tenant, job: Any) -> dg.SensorDefinition:
             now=now,
         )
         context.log.info(decision.in_words())
-        return _result(decision, spec.institution)
+        made = ended(context.instance, spec.institution, [request.files for request in decision.requests])
+        return _result(decision, made, spec.institution)
 
     return tick
 
 
-def _seen(one: Found, spec: InstitutionSpec, told: Announcements) -> Seen:
+def _seen(one: Found, spec: InstitutionSpec, told: Announcements, *, is_looked_at: bool) -> Seen:
     stated, doubt = told.stated.get(one.relative_path), told.doubts.get(one.relative_path)
+    kind = Kind(doubt.kind) if doubt else None if is_looked_at else Kind.UNANNOUNCED
     return Seen(
         one.business_date,
         one.relative_path,
         one.size_bytes,
         one.delivered_at,
-        is_announced=spec.deliveries.announces and doubt is None,
-        doubt=None if doubt is None else Kind(doubt.kind),
+        is_announced=spec.deliveries.announces and kind is None,
+        doubt=kind,
         is_promised=promises_nothing(stated, one.size_bytes, spec.columns.amount),
     )
 
 
-def _unread_days(found: Sequence[Found], known: Known) -> frozenset[date]:
-    """The dates whose manifests are read: those with a file that the ledger does not hold.
+def _looked_at(spec: InstitutionSpec, found: Sequence[Found], known: Known, there: Beside) -> frozenset[date]:
+    """The dates with a file that the ledger does not hold; of those with manifests, as many as a tick has time for.
 
-    As many as a tick has time for, the oldest of them and the newest.
+    First come those of which no manifest is missing, the oldest and the newest of them: a bank that began to write
+    manifests last year has a long tail of dates without, which nobody can settle.
     """
-    unread = (f.business_date for f in found if (f.size_bytes, f.delivered_at) not in known.get(f.relative_path, {}))
-    days = sorted(set(unread))
-    return frozenset([*days[:DATES_PER_TICK], *days[-1:]])
+    manifest, paths = spec.deliveries.manifest, defaultdict[date, set[str]](set)
+    for one in found:
+        if (one.size_bytes, one.delivered_at) not in known.get(one.relative_path, {}):
+            name = spec.deliveries.beside(manifest.name, one.relative_path) if manifest else ""
+            paths[one.business_date].add(name)
+    if manifest is None:
+        return frozenset(paths)
+    whole = sorted(day for day, wanted in paths.items() if wanted <= there.keys())
+    in_turn = [*whole[-1:], *whole[:-1], *sorted(paths.keys() - {*whole})]
+    so_far = accumulate(len(paths[day] & there.keys()) for day in in_turn)
+    many = [day for day, manifests in zip(in_turn, so_far, strict=True) if manifests <= MANIFESTS_PER_TICK]
+    return frozenset([*in_turn[:LEAST_DATES], *many])
 
 
 def _known(ledger: Ledger, listing: Sequence[Found]) -> Known:
@@ -111,9 +126,10 @@ def _calendar(tenant: Tenant) -> Calendar:
     )
 
 
-def _result(decision: Decision, institution: str) -> dg.SensorResult:
+def _result(decision: Decision, made: Mapping[str, int], institution: str) -> dg.SensorResult:
+    asked = (replace(one, attempt=max(one.attempt, made.get(one.files, 0) + 1)) for one in decision.requests)
     return dg.SensorResult(
-        run_requests=[_run_request(request, institution) for request in decision.requests],
+        run_requests=[_run_request(request, institution) for request in asked],
         skip_reason=None if decision.requests else decision.in_words(),
         cursor=decision.memory.write(),
     )

@@ -6,13 +6,14 @@ What the verdict on a row is belongs to `transforms/`; here rows are only sorted
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl_assets.deliveries.row_account import RowAccount
 from etl_assets.institution_spec import InstitutionSpec
@@ -28,7 +29,8 @@ BUCKET_ROWS = 200_000
 class Verdicts:
     """The published and the quarantined rows of a range, and how many there are of what."""
 
-    def __init__(self, spec: InstitutionSpec) -> None:
+    def __init__(self, spec: InstitutionSpec, replaced: Collection[str] = ()) -> None:
+        self._replaced = pa.array(sorted(replaced), pa.string())
         self.published, self.quarantined = Spool(cleaned_table(spec).schema), Spool(QUARANTINED.schema)
         self.account = RowAccount()
         self.records: Counter[date] = Counter()
@@ -45,16 +47,29 @@ class Verdicts:
         self.published.add(published)
         self.quarantined.add(quarantined)
         self.account.add(published, quarantined)
-        self.invalid.update(invalid_per_day(quarantined))
+        self.invalid.update(invalid_per_day(self._standing(quarantined)))
+
+    def arrived(self, raw: pa.Table) -> None:
+        """The records are counted; those of a version that was replaced say nothing of the date as it is now."""
+        self.records.update(records_per_day(self._standing(raw)))
+
+    def _standing(self, rows: pa.Table) -> pa.Table:
+        return rows.filter(pc.invert(pc.is_in(rows["_delivery_id"], self._replaced))) if len(self._replaced) else rows
 
 
-def verdicts_on(raw: Iterable[pa.Table], spec: InstitutionSpec, days: Sequence[date], expected_rows: int) -> Verdicts:
+def verdicts_on(
+    raw: Iterable[pa.Table],
+    spec: InstitutionSpec,
+    days: Sequence[date],
+    expected_rows: int,
+    replaced: Collection[str] = (),
+) -> Verdicts:
     """What `clean` gives for the first to the last of `days`, whatever the number of rows.
 
     Rows that can be versions of one transaction share a bucket, so that each bucket can be judged by itself;
     `expected_rows` only decides how many buckets there are.
     """
-    found = Verdicts(spec)
+    found = Verdicts(spec, replaced)
     for rows in _in_buckets(raw, spec, found, -(-expected_rows // BUCKET_ROWS) or 1):
         found.add(*clean(rows, spec, days[0], days[-1]))
     return found
@@ -63,7 +78,7 @@ def verdicts_on(raw: Iterable[pa.Table], spec: InstitutionSpec, days: Sequence[d
 def _in_buckets(raw: Iterable[pa.Table], spec: InstitutionSpec, found: Verdicts, count: int) -> Iterator[pa.Table]:
     spools = [Spool(raw_table(spec).schema, MOST_BYTES // count) for _ in range(count)]
     for rows in raw:
-        found.records.update(records_per_day(rows))
+        found.arrived(rows)
         for bucket, part in _split(rows, buckets(rows, spec, count)):
             spools[bucket].add(part)
     for spool in spools:

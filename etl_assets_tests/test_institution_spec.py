@@ -74,7 +74,7 @@ MISTAKES = [
     ("columns.currency.fixed", None, "columns.currency", "exactly one of .*; found None and None"),
     ("columns.currency.aliases", ["cur"], "columns.currency", "a fixed currency has none"),
     ("columns.currency.fixed", "Euro", "columns.currency.fixed", "expected text that matches ^[A-Z]{3}$; found 'Euro'"),
-    ("columns.country", {"source": 1}, "columns.country.source", "expected a valid string; found 1: put it in quotes"),
+    ("columns.country", {"source": 1}, "columns.country.source", "expected text; found 1: put it in quotes"),
     ("columns.country", {"source": ""}, "columns.country.source", "at least 1 character"),
     ("columns.country", {"source": "_file"}, "columns.country.source", "put this one under aliases; found '_file'"),
     ("columns.country", {"source": "ä" * 32}, "columns.country.source", "expected at most 63 bytes"),

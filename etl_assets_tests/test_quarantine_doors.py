@@ -65,7 +65,7 @@ def opened(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     def graph() -> Iterator[tuple[Any, Any]]:
         yield lambda: platform.definitions, platform.instance
 
-    monkeypatch.setattr(cli_quarantine, "_quarantine", lambda _: Quarantine(platform.warehouse, platform.spec))
+    monkeypatch.setattr(cli_quarantine, "_quarantine", lambda _, **_runs: Quarantine(platform.warehouse, platform.spec))
     monkeypatch.setattr(cli_quarantine, "_platform", graph)
     return platform
 

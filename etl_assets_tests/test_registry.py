@@ -129,7 +129,7 @@ def test_a_registration_that_fails_leaves_a_failed_run_and_no_version(
 
 def test_a_registry_that_is_down_is_named_without_its_password(trained: Trained, tmp_path: Path) -> None:
     down = Registry("postgresql+psycopg2://etl:hunter2@127.0.0.1:1/mlflow", tmp_path / "artefacts")
-    with pytest.raises(RegistryUnavailable, match=r"etl:\*\*\*@127.0.0.1:1/mlflow does not answer") as raised:
+    with pytest.raises(RegistryUnavailable, match=r"://127.0.0.1:1/mlflow does not answer") as raised:
         registered_again(down, trained)
     assert "hunter2" not in str(raised.value)
     assert not (tmp_path / "artefacts").exists()

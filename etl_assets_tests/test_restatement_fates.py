@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
+from etl_assets.repair.repairs import Correction, Repairs, Replay
 from etl_assets.restatement.fates import disagreeing
 from etl_assets.tables import QUARANTINED, cleaned_table, raw_table
 from etl_assets.transforms.cleaning import Verdict, clean
+from etl_assets.transforms.corrections import corrected
 from etl_assets_tests.raw_rows import DAY, delivery
 from etl_assets_tests.specs import minimal_spec
 
@@ -41,7 +43,16 @@ class Tables:
 
     def verdict(self, day: date) -> Verdict:
         near = [day + timedelta(days=n) for n in range(-HORIZON.days, HORIZON.days + 1)]
-        return clean(self.raw.filter(pa.compute.is_in(self.raw["business_date"], pa.array(near))), self.spec, day, day)
+        rows = self.raw.filter(pa.compute.is_in(self.raw["business_date"], pa.array(near)))
+        in_force = Repairs(self.warehouse, self.spec.institution).in_force(near[0], near[-1])
+        return clean(corrected(rows, in_force, self.spec), self.spec, day, day)
+
+    def correct(self, day: date, number: int, fields: dict[str, str | None] | None, minute: int = 0) -> None:
+        """The row of the day with this number, of the order of delivery, shall be so."""
+        rows = self.raw.filter(pa.compute.equal(self.raw["business_date"], day))
+        row = (str(rows["_delivery_id"][number]), int(rows["_row_number"][number].as_py()))
+        wish = Replay("r", "ada", "ticket", datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute), "file")
+        Repairs(self.warehouse, self.spec.institution).store([Correction(row, day, fields)], wish)
 
     def deliver(self, day: date, rows: pa.Table) -> None:
         self.raw = pa.concat_tables([self.raw, rows.cast(self.raw.schema)])
@@ -106,3 +117,43 @@ def test_a_day_that_nobody_shares_a_key_with_is_not_read(warehouse: PostgresWare
         tables.deliver(day, delivery(tables.spec, {"transaction_id": f"T{number}"}, on=day, name=f"d{number}"))
         tables.run(day)
     assert disagreeing(warehouse, tables.spec, set(DAYS[:3])) == set()
+
+
+def test_a_record_that_was_corrected_to_a_key_of_another_day_is_compared_with_it(warehouse: PostgresWarehouse) -> None:
+    tables = Tables(warehouse, SPECS["an_id"])
+    for number, day in enumerate(DAYS[:3]):
+        tables.deliver(day, delivery(tables.spec, {"transaction_id": f"T{number}"}, on=day, name=f"d{number}"))
+        tables.run(day)
+    tables.correct(DAYS[1], 0, {"transaction_id": "T0", "amount": "-7.00"})
+    tables.run(DAYS[1])
+    assert disagreeing(warehouse, tables.spec, {DAYS[1]}) == tables.stale() == {DAYS[0]}
+    tables.run(DAYS[0])
+    for changed in DAYS[:3]:
+        assert disagreeing(warehouse, tables.spec, {changed}) == tables.stale() == set()
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_corrections_of_keys_in_any_order_ask_for_no_day_that_is_fresh(
+    warehouse: PostgresWarehouse, spec: InstitutionSpec
+) -> None:
+    """A key that two days share no longer is the replay's to find: it knows what the record was."""
+    rng, tables, found = np.random.default_rng(3), Tables(warehouse, spec), 0
+    for number, day in enumerate(DAYS):
+        rows = [
+            {k: row[k] for k in row.keys() & {*raw_table(spec).schema.names}} for row in some_rows(rng, f"d{number}")
+        ]
+        tables.deliver(day, delivery(spec, *rows, on=day, name=f"d{number}", hour=number))
+    for day in DAYS:
+        tables.run(day)
+    for minute in range(8):
+        day, row = DAYS[rng.integers(7)], some_rows(rng, "fixed")[0]
+        fields = {k: row[k] for k in row.keys() & {*raw_table(spec).schema.names} if rng.random() < 0.7}
+        tables.correct(day, int(rng.integers(4)), fields if rng.random() < 0.8 else None, minute)
+        tables.run(day)
+        asked, stale = disagreeing(warehouse, spec, {day}), tables.stale()
+        assert asked <= stale
+        for other in stale:
+            tables.run(other)
+        assert disagreeing(warehouse, spec, set(DAYS)) == set()
+        found += len(asked)
+    assert found > 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import pickle
+import subprocess
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -235,3 +237,10 @@ def test_a_spec_names_the_sheet_of_its_workbooks(deliveries: dict[str, Any]) -> 
 
 
 WHOLE = workbook([HEADER, GOOD, GOOD])
+
+
+def test_what_the_opening_process_says_can_be_values_and_nothing_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = pickle.dumps(("cells", subprocess.check_output))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, orders))
+    with pytest.raises(pickle.UnpicklingError, match=r"subprocess\.check_output is no value of a cell"):
+        read(["id"], ["1"])

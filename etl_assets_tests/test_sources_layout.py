@@ -151,6 +151,18 @@ def test_what_makes_a_transaction_cannot_be_optional(tmp_path: Path, name: str) 
     assert f"columns.{name}.optional: expected false: no row is a transaction without it; found True" in message
 
 
+@each_format
+def test_an_amount_that_older_files_have_in_another_column_can_be_optional(kind: str) -> None:
+    other = {"source": "original"}
+    older = {**{name: value for name, value in ROW.items() if name != "amount"}, "original": "5"}
+    (row,) = read(kind, older, amount={"optional": True, "otherwise": other}).rows.to_pylist()
+    assert (row["amount"], row["original"]) == (None, "5")
+    with pytest.raises(
+        ValueError, match=r"columns\.amount\.optional\s+expected false: no row is a transaction without it"
+    ):
+        spec_of(kind, amount={"optional": True, "otherwise": {**other, "optional": True}})
+
+
 def test_columns_of_the_key_cannot_be_optional() -> None:
     with pytest.raises(ValueError, match="no row is a transaction without it"):
         minimal_spec(key=["account_id"], columns={"account_id": {"optional": True}})

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.sources.layout import DeliveryRejected
+from etl_assets.sources import parquet
+from etl_assets.sources.layout import DeliveryRejected, joined
 from etl_assets.sources.parquet import as_text
-from etl_assets.sources.reading import Reading, read_delivery
+from etl_assets.sources.reading import Reading, read_delivery, read_parts
 from etl_assets_tests.specs import minimal_spec
 
 SPEC = minimal_spec(deliveries={"format": "parquet"})
@@ -37,6 +38,21 @@ def delivered(folder: Path, rows: dict[str, pa.Array]) -> Path:
     path = folder / "transactions_20240101.parquet"
     pq.write_table(pa.table(rows), path)
     return path
+
+
+def test_a_file_in_parts_is_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = {name: pa.concat_arrays([column] * 50) for name, column in ROWS.items()}
+    long["account_id"] = pa.array([f"a{n}" if n != 77 else "a\0" for n in range(100)])
+    path = delivered(tmp_path, long)
+    whole = read_parquet_file(path)
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 7)
+    with path.open("rb") as file:
+        parts = list(read_parts(path.name, file, SPEC))
+    assert len(parts) == 15
+    order = [("_row_number", "ascending")]
+    assert joined(parts).rows.sort_by(order).equals(whole.rows.sort_by(order))
+    assert whole.rows["_row_number"].to_pylist()[-1] == 78
+    assert [row["_row_number"] for row in whole.rows.to_pylist() if row["_problem"]] == [78]
 
 
 def test_declared_columns_are_text_and_rows_are_numbered(tmp_path: Path) -> None:

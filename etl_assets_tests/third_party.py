@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, LiteralString
 
 import dagster as dg
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
 from python_calamine import load_workbook
 
 from etl_assets.assets.tenant import Tenant
@@ -26,7 +30,6 @@ from etl_assets.institution import definitions_of
 from etl_assets.institution_spec import InstitutionSpec, load_spec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
-from etl_assets.io_managers.postgres_schema import qualified
 
 INSTITUTIONS = Path(__file__).parent / "institutions"
 TAKEN_IN = ("raw_transactions", "cleaned_transactions", "quarantined_transactions", "row_account")
@@ -49,7 +52,7 @@ Row = Mapping[str, str]
 
 def files(name: str, data: Path) -> dict[str, bytes]:
     """What the institution delivers: under its own names, or with the day of the download put into them."""
-    return {file: content for found in (_found(name, data),) for file, content in found}
+    return dict(_found(name, data))
 
 
 def _found(name: str, data: Path) -> Iterator[tuple[str, bytes]]:
@@ -67,7 +70,9 @@ def _found(name: str, data: Path) -> Iterator[tuple[str, bytes]]:
     if name == "ibm":
         yield from _by_year(data / "ibm_user0" / "User0_credit_card_transactions.csv")
     if name == "amlsim":
-        yield from ((f"{stem}_20170219.csv", (data / "amlsim" / f"{stem}.csv").read_bytes()) for stem in ("tx", "cash_tx"))
+        yield from (
+            (f"{stem}_20170219.csv", (data / "amlsim" / f"{stem}.csv").read_bytes()) for stem in ("tx", "cash_tx")
+        )
 
 
 def _by_year(path: Path, stem: str = "", separator: str = ",") -> Iterator[tuple[str, bytes]]:
@@ -83,8 +88,8 @@ def _by_year(path: Path, stem: str = "", separator: str = ",") -> Iterator[tuple
 def rows_of(name: str, file: str, content: bytes) -> list[Row]:
     """The rows of a delivery as the standard library and calamine read them, without the footer of Leeds."""
     if name == "birmingham":
-        header, *rows = load_workbook(io.BytesIO(content)).get_sheet_by_name(BIRMINGHAM[file]).to_python()
-        return [dict(zip(map(str, header), map(str, row), strict=True)) for row in rows]
+        header, *cells = load_workbook(io.BytesIO(content)).get_sheet_by_name(BIRMINGHAM[file]).to_python()
+        return [dict(zip(map(str, header), map(str, row), strict=True)) for row in cells]
     rows = _of_csv(content, "cp1252" if name == "leeds" else "utf-8-sig", "|" if name == "sparkov" else ",")
     return [row for row in rows if name != "leeds" or row.get("Body")]
 
@@ -104,11 +109,10 @@ def paid(name: str, row: Row) -> Decimal:
 class TakenIn:
     """One institution after raw and cleaned have run for all its deliveries, date by date."""
 
-    name: str
     spec: InstitutionSpec
     warehouse: PostgresWarehouse
     delivered: Mapping[str, bytes]
-    failed_checks: frozenset[tuple[str, str]]
+    failed_checks: set[tuple[str, str]]
 
     @property
     def days(self) -> list[date]:
@@ -120,33 +124,41 @@ class TakenIn:
         assert found is not None, file
         return found
 
-    def ask(self, query: str, table: str = "cleaned_transactions") -> list[tuple[object, ...]]:
+    def ask(self, query: LiteralString, *values: object, table: str = "cleaned_transactions") -> list[tuple[Any, ...]]:
         """The rows that the query gives; {t} in it is the table, {d} the ledger of deliveries."""
-        at, ledger = (qualified(self.spec.institution, found) for found in (table, "deliveries"))
-        rows = self.warehouse.fetch(query.format(t=at, d=ledger))
-        return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        return [tuple(row.values()) for row in self.rows(query, *values, table=table)]
+
+    def rows(self, query: LiteralString, *values: object, table: str = "cleaned_transactions") -> list[dict[str, Any]]:
+        """The same with the names of the columns; by another client than the platform's own."""
+        at, ledger = (sql.Identifier(self.spec.institution, name) for name in (table, "deliveries"))
+        with psycopg.connect(self.warehouse.url, row_factory=dict_row) as connection:
+            return connection.execute(sql.SQL(query).format(t=at, d=ledger), values).fetchall()
 
     def broken_promises(self) -> set[tuple[str, str]]:
         """Name and business date of each promise about the tables of raw and cleaned that the database breaks."""
         asked = [promise for promise in PROMISES if promise.table in TAKEN_IN]
         assert len(asked) == 9
-        counts = {(p.name, day): violations(self.warehouse, self.spec, p, [day])[day] for p in asked for day in self.days}
-        return {(name, day.isoformat()) for (name, day), count in counts.items() if count}
+        counts = {promise.name: violations(self.warehouse, self.spec, promise, self.days) for promise in asked}
+        return {(name, day.isoformat()) for name, days in counts.items() for day, count in days.items() if count}
 
 
-def taken_in(name: str, data: Path, folder: Path, url: str, instance: dg.DagsterInstance) -> TakenIn:
+def institution(name: str) -> InstitutionSpec:
+    """The YAML as it lies in `institutions/`."""
+    return load_spec(INSTITUTIONS / f"{name}.yaml")
+
+
+def taken_in(spec: InstitutionSpec, delivered: Mapping[str, bytes], url: str, instance: dg.DagsterInstance) -> TakenIn:
     """Every file lies in the folder of its institution and has gone through the platform's assets and checks."""
-    spec = load_spec(INSTITUTIONS / f"{name}.yaml")
-    delivered = files(name, data)
-    found = TakenIn(name, spec, PostgresWarehouse(url=url), delivered, frozenset())
-    (folder / name).mkdir()
+    found = TakenIn(spec, PostgresWarehouse(url=url), delivered, set())
+    spec.folder.mkdir(parents=True)
     for file, content in delivered.items():
-        (folder / name / file).write_bytes(content)
+        (spec.folder / file).write_bytes(content)
         at = datetime.combine(found.day(file) + timedelta(days=1), datetime.min.time(), UTC).timestamp()
-        os.utime(folder / name / file, (at, at))
+        os.utime(spec.folder / file, (at, at))
     job = _job(spec, found.warehouse)
-    failed = {check for day in found.days for check in _failed(job, day, instance)}
-    return TakenIn(name, spec, found.warehouse, delivered, frozenset(failed))
+    for day in found.days:
+        found.failed_checks.update(_failed(job, day, instance))
+    return found
 
 
 def _job(spec: InstitutionSpec, warehouse: PostgresWarehouse) -> dg.JobDefinition:

@@ -133,7 +133,10 @@ class Registry:
             raise RegistryUnavailable(f"{self._shown()} does not answer: {type(error.orig).__name__}") from None
 
     def _shown(self) -> str:
-        return f"model registry {sa.make_url(self.tracking_uri).render_as_string(hide_password=True)}"
+        """Without user, password and query; of a password that is not percent-encoded, pieces stand in the host."""
+        url = sa.make_url(self.tracking_uri).set(username=None, password=None, query={})
+        scheme, _, place = url.render_as_string().partition("://")
+        return f"model registry {scheme}://{place.rpartition('@')[2]}"
 
 
 def _quiet_client(tracking_uri: str) -> MlflowClient:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from etl_assets.assets.tenant import Tenant, days_of, never_published, without
 from etl_assets.deliveries.ledger import Ledger
 from etl_assets.deliveries.row_account import records_published
+from etl_assets.deliveries.states import replaced
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
@@ -52,7 +53,8 @@ def cleaned_transactions(tenant: Tenant) -> dg.AssetsDefinition:
         near = Ledger(warehouse, spec.institution).deliveries(near_days)
         corrections = Repairs(warehouse, spec.institution).in_force(near_days[0], near_days[-1])
         rows = (corrected(pa.Table.from_batches([batch]), corrections, spec) for batch in raw)
-        with verdicts_on(rows, spec, days, pc.sum(near["records_read"]).as_py() or 0) as verdicts:
+        expected_rows, old = pc.sum(near["records_read"]).as_py() or 0, replaced(near.to_pylist())
+        with verdicts_on(rows, spec, days, expected_rows, old) as verdicts:
             batches = judged(
                 verdicts.records, verdicts.invalid, spec.batch_rules, days, _history(warehouse, spec, days[0])
             )

@@ -69,7 +69,7 @@ class Tenant:
         return dg.AssetSpec(
             self.key(table.name),
             description=table.description,
-            metadata=table_metadata(table),
+            metadata=table_metadata(table) | {"schema_drift": "add"},  # a column that the YAML gains is null before
             code_version=code_version,
             kinds={"postgres", "arrow"},
             **self.common(self.days),

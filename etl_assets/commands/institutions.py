@@ -6,22 +6,22 @@ import json
 import os
 import re
 import secrets
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from etl_assets.commands.hints import program
 from etl_assets.institution_spec import SpecRefused, load_spec
+from etl_assets.terminal import Terminal, terminal
 
 if TYPE_CHECKING:
     from etl_assets.institution_spec import InstitutionSpec
     from etl_assets.onboarding.draft import Draft
 
-console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+console = terminal(160)
 OWN_FOLDER = "institutions"
 EXAMPLES = Path(__file__).parents[1] / "simulator" / "institutions"  # importing definitions.py would load every tenant
 NAME = r"[a-z][a-z0-9_]{0,47}"
@@ -95,6 +95,9 @@ def check(
         print(json.dumps(asdict(found), default=str, indent=1))  # noqa: T201
     else:
         print_preview(found, spec)
+        if found.is_clean and found.names_its_date:
+            again = f"{spec.institution} {found.business_date} {found.business_date}"
+            console.print(f"\nTo take it in: {program()} backfill {again}", soft_wrap=True)
     raise typer.Exit(0 if found.is_clean else 1)
 
 
@@ -122,7 +125,7 @@ def deliveries(
         console.print(
             f"No delivery of {spec.institution} is in the ledger" + (f" with state {state}." if state else ".")
         )
-        console.print(f"etl-assets backfill {spec.institution} FIRST LAST takes deliveries in.")
+        console.print(f"{program()} backfill {spec.institution} FIRST LAST takes deliveries in.")
         return
     print_ledger(rows)
 
@@ -162,12 +165,15 @@ def _found(institution: str) -> InstitutionSpec:
 
 
 def _have_a_token_key(spec: InstitutionSpec) -> None:
-    """Tokens can be shown: with a key for this look only, where none is set."""
+    """Tokens can be shown: those of a run, or with a key for this look only, where none is set."""
     from etl_assets.sources.tokens import VARIABLE
 
-    if spec.personal_data.is_named and not os.environ.get(VARIABLE):
+    if not spec.personal_data.is_named or os.environ.get(VARIABLE):
+        return
+    os.environ[VARIABLE] = _of_env_file(VARIABLE) or ""
+    if not os.environ[VARIABLE]:
         os.environ[VARIABLE] = secrets.token_hex(32)
-        Console(stderr=True).print(f"{VARIABLE} is not set; the tokens shown are of no use later", soft_wrap=True)
+        Terminal(stderr=True).print(f"{VARIABLE} is not set; the tokens shown are of no use later", soft_wrap=True)
 
 
 def _warehouse() -> Any:
@@ -196,4 +202,4 @@ def _report(draft: Draft, sample: Path, spec: InstitutionSpec, target: Path) -> 
     console.print(f"\nNow answer the questions in {target}, then:", soft_wrap=True)
     if not os.environ.get("ETL_INSTITUTIONS"):
         console.print(f"  export ETL_INSTITUTIONS={target.parent.resolve()}", soft_wrap=True)
-    console.print(f"  etl-assets check {spec.institution} {sample}", soft_wrap=True)
+    console.print(f"  {program()} check {spec.institution} {sample}", soft_wrap=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,13 +14,14 @@ from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.onboarding.draft import Draft
 from etl_assets.onboarding.preview import DISPOSITIONS, Preview, Record
 from etl_assets.onboarding.yaml_writing import in_one_line
+from etl_assets.terminal import terminal
 
-console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+console = terminal(160)
 COLOURS = {"proven": "green", "likely": "cyan", "open": "yellow"}
 STATES = {"rejected": "red", "late": "yellow", "partial": "yellow", "empty": "yellow"}
 COUNTS = ("records_read", "published", *DISPOSITIONS, "control_lines")
 LONGEST = 40
-WIDE = 130
+WIDE = 150
 
 
 def print_guesses(draft: Draft, target: Path) -> None:
@@ -113,9 +112,7 @@ def _print_ledger_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         numbers = ("" if row[name] is None else f"{row[name]:,}" for name in COUNTS)
         when = f"{row['read_at']:%Y-%m-%d %H:%M}"
-        table.add_row(
-            str(row["business_date"]), escape(row["path"]), _state(row), when, str(row["attempt"]), *numbers
-        )
+        table.add_row(str(row["business_date"]), escape(row["path"]), _state(row), when, str(row["attempt"]), *numbers)
     console.print(table)
 
 
@@ -138,7 +135,7 @@ def _state(row: dict[str, Any]) -> str:
 
 
 def _table(*titles: str, title: str | None = None) -> Table:
-    """A table that breaks what is too wide for the terminal and cuts nothing off: a pattern that is cut says nothing."""
+    """A table that breaks what is too wide for the terminal and cuts nothing off: half a pattern says nothing."""
     table = Table(title=title, title_justify="left")
     for name in titles:
         table.add_column(name, overflow="fold")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from etl_assets.commands.hints import program
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -48,7 +50,7 @@ def list_(
     if as_json:
         screen.for_programs(counts, rows)
     else:
-        screen.overview(counts, rows, which)
+        screen.overview(counts, rows, which, institution)
 
 
 @app.command()
@@ -97,7 +99,7 @@ def export(
     quarantine = _quarantine(institution)
     rows = list(exported(quarantine, _filter(first, last, reason, disposition, file)))
     to.write_text(written(rows, list(quarantine.spec.declared)), encoding="utf-8", newline="")
-    again = f"etl-assets quarantine replay {institution} --corrections {to} --why ..."
+    again = f"{program()} quarantine replay {institution} --corrections {to} --why ..."
     screen.say(f"{len(rows)} records in {to}; correct them, then: {again}")
 
 
@@ -118,7 +120,7 @@ def replay(
     from etl_assets.repair.questions import Filter
     from etl_assets.repair.replay import of_file, of_rule
 
-    quarantine, wish = _quarantine(institution), _wish(who, why)
+    quarantine, wish = _quarantine(institution, runs=True), _wish(who, why)
     which = _filter(first, last, reason, None, None)
     if corrections is not None and which != Filter():
         raise typer.BadParameter("a corrections file says itself which rows are meant; leave the filters out")
@@ -138,17 +140,19 @@ def withdraw(
     """Take back the corrections of one record and run its day again with what was delivered."""
     from etl_assets.repair.replay import of_withdrawal
 
-    quarantine = _quarantine(institution)
+    quarantine = _quarantine(institution, runs=True)
     with _as_messages():
         plan = of_withdrawal(quarantine, (delivery_id, row_number), _wish(who, why))
     _perform(plan, dry_run=dry_run)
 
 
-def _quarantine(institution: str) -> Quarantine:
+def _quarantine(institution: str, *, runs: bool = False) -> Quarantine:
+    """Of one of the institutions that are deployed, if something `runs`: loading all of them takes seconds."""
     from etl_assets import cli, environment
+    from etl_assets.commands import institutions
     from etl_assets.repair.questions import Quarantine
 
-    spec = cli._spec(institution)  # noqa: SLF001  the same program
+    spec = cli._spec(institution) if runs else institutions._found(institution)  # noqa: SLF001  the same program
     environment.prepare(environment.state_folder())
     return Quarantine(cli._warehouse(), spec)  # noqa: SLF001
 

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl_assets.commands.hints import program
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.repair.questions import Filter
 from etl_assets.repair.trial import Judged, in_words
 from etl_assets.sources.tokens import keys_of
+from etl_assets.terminal import Terminal, fault, terminal
 
 if TYPE_CHECKING:
     from etl_assets.backfill import LayerRun
@@ -30,7 +31,7 @@ def say(message: str) -> None:
 
 
 def fail(message: str) -> None:
-    Console(stderr=True).print(message, style="red", soft_wrap=True, markup=False, highlight=False)
+    fault(message)
 
 
 def for_programs(counts: Rows, rows: Rows) -> None:
@@ -39,22 +40,28 @@ def for_programs(counts: Rows, rows: Rows) -> None:
     sys.stdout.write(json.dumps({"counts": counts, "rows": named}, default=str, indent=1) + "\n")
 
 
-def overview(counts: Rows, rows: Rows, which: Filter) -> None:
-    """The counts, then the rows that `show` takes."""
+def overview(counts: Rows, rows: Rows, which: Filter, institution: str) -> None:
+    """The counts, then the rows, each with what `show` takes in full, since an id that is cut off is of no use."""
     if not counts:
         say("nothing is in quarantine" if which == Filter() else f"nothing in quarantine is {which.in_words()}")
         return
     _grid(("business date", "disposition", "reason", "rows"), [tuple(row.values()) for row in counts])
     if rows:
-        _grid(NAMED, [[row[name] for name in NAMED] for row in rows])
+        say(f"\nThe first {len(rows)}; to see one: {program()} quarantine show {institution} DELIVERY LINE")
+    for row in rows:
+        fate = row["reasons"] if row["disposition"] == "invalid" else row["disposition"]
+        say(f"{row['business_date']}  {row['file']}  {fate}\n  {row['_delivery_id']} {row['_row_number']}")
 
 
 def record(title: str, row: Mapping[str, Any], spec: InstitutionSpec | None = None, *, reveal: bool = False) -> None:
-    """One row, a line per column that has a value."""
+    """One row, a line per column that has a value; a record as delivered shows what it lacks too."""
+    declared = spec.declared if spec is not None else {}
     say(f"\n{title}")
     for name, value in row.items():
         if value is not None:
             say(f"  {name:<20} {_readable(value, spec, reveal=reveal)}")
+        elif name in declared:
+            say(f"  {name:<20} (empty)")
 
 
 def judgement(plan: Plan) -> None:
@@ -85,7 +92,9 @@ def _grid(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     rows = list(rows)
     if not rows:
         return
-    table = Table(*titles, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(value)) for value in row))
     _console().print(table)
@@ -99,5 +108,5 @@ def _readable(value: object, spec: InstitutionSpec | None, *, reveal: bool) -> s
     return value.decode("utf-8", errors="backslashreplace")
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 200)
+def _console() -> Terminal:
+    return terminal(200, highlight=True)

@@ -63,7 +63,8 @@ class Intake:
             except DeliveryRejected as error:
                 problem = str(error) if delivery.name in str(error) else f"{delivery.name}: {error}"
                 read = replace(read, problem=problem, is_partial=isinstance(error, DeliveryPartial))
-                self.refused[delivery.business_date.isoformat()] = problem
+                day = delivery.business_date.isoformat()
+                self.refused[day] = "; ".join(filter(None, [self.refused.get(day), problem]))
             else:
                 self.rows.absorb(rows)
         self.reads.append(replace(read, duration_s=monotonic() - began))

@@ -14,15 +14,21 @@ import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.contracts import Table
-from etl_assets.deliveries.states import PARTIAL, is_late, stated
+from etl_assets.deliveries.states import PARTIAL, REJECTED, is_late, stated
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_connections import Connection
-from etl_assets.io_managers.postgres_schema import create, find
+from etl_assets.io_managers.postgres_schema import create
 from etl_assets.io_managers.postgres_statements import lock
 from etl_assets.io_managers.postgres_writing import Write
 from etl_assets.io_managers.slices import WHOLE, Dimension, Part, Slice, daily_slice
 from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.ledger_tables import DELIVERIES, PROMOTIONS
+
+NEVER_STORED = (
+    "it was read, but its date was refused or its run broke off, and it was archived or overwritten before the date "
+    "ran again: nothing of it is in the tables. Deliver it again if it counts"
+)
+READ_ONCE = ("records_read", "control_lines", "content_digest", "titles")
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,17 @@ class Ledger:
         table = pa.Table.from_pylist(changed, schema=DELIVERIES.schema)
         Write(target, WHOLE, run_id, Mode.UPSERT).perform(connection, [table], self.warehouse.lock_timeout_s)
 
+    def give_up(self, delivery_ids: Sequence[str]) -> None:
+        """These deliveries count as rejected: they were read, but are gone, and none of their rows was ever stored."""
+        if not delivery_ids:
+            return
+        given_up = sql.SQL(
+            "UPDATE {} SET state = %s, problem = coalesce(problem, %s), records_read = 0, control_lines = 0, "
+            "content_digest = NULL WHERE _delivery_id = ANY(%s)"
+        ).format(_named(self._at(DELIVERIES)))
+        values = [REJECTED, NEVER_STORED, list(delivery_ids)]
+        self.warehouse.connections.run(lambda connection: connection.execute(given_up, values))
+
     def promotions(self) -> pa.Table:
         """Every decision about a model version, oldest first."""
         return self._read(PROMOTIONS, WHOLE)
@@ -116,14 +133,7 @@ class Ledger:
         return Target(self.institution, table, drift=Drift.ADD)
 
     def _read(self, table: Table, slice_: Slice) -> pa.Table:
-        target = self._at(table)
-
-        def widen(connection: Connection) -> None:
-            if find(connection, target.schema, table.name) is not None:
-                create(connection, target, WHOLE)
-
-        self.warehouse.connections.run(widen)
-        return self.warehouse.read_slice(target, slice_, must_exist=False)
+        return self.warehouse.read_slice(self._at(table), slice_, must_exist=False)
 
 
 def in_force(promotions: pa.Table, day: date) -> tuple[str, str] | None:
@@ -166,8 +176,13 @@ def _named(target: Target) -> sql.Identifier:
 def _seen(
     row: dict[str, Any], known: Mapping[str, Any] | None, published_at: Mapping[date, datetime]
 ) -> dict[str, Any]:
-    """The delivery as this run leaves it. A run that records it twice, as a retried step does, has read it once."""
+    """The delivery as this run leaves it. A run that records it twice, as a retried step does, has read it once.
+
+    What can be read no more still counts as many records as before: its date is refused and keeps their rows.
+    """
     before = known or {"attempt": 0, "run_id": None, "is_late": None, "first_read_at": None}
+    if known is not None and row["problem"] is not None:
+        row = row | {name: known[name] for name in READ_ONCE}
     first_read_at = before["first_read_at"] or (row["read_at"] if row["problem"] is None else None)
     late = is_late(row, published_at) if before["is_late"] is None else before["is_late"]
     attempt = before["attempt"] + (before["run_id"] != row["run_id"])

@@ -37,12 +37,12 @@ def events(
     if not previous or not current:
         return ()
     before, after = _by_column(previous, current, spec), _by_column(current, previous, spec)
-    same, may_lack = _same(before, after), {*optional_columns(spec)}
+    same, may_lack, declared = _same(before, after), {*optional_columns(spec)}, spec.declared
     gone, new = before.keys() - same.keys() - may_lack, after.keys() - {*same.values()} - may_lack
     found = [SchemaEvent("removed", column, previous[before[column]], None) for column in gone]
     found += [SchemaEvent("added", column, None, current[after[column]]) for column in new]
     for old, now in same.items():
-        column, was, is_ = old if old in spec.declared else now, before[old], after[now]
+        column, was, is_ = old if old in declared else now, before[old], after[now]
         if was != is_:
             found.append(SchemaEvent("renamed", column, was, is_))
         if _differ(previous[was], current[is_]):

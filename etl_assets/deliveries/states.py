@@ -52,6 +52,19 @@ def is_late(row: Row, published_at: Mapping[date, datetime]) -> bool:
     return (row["due_at"] is not None and arrived_at >= row["due_at"]) or (before is not None and arrived_at > before)
 
 
+def replaced(rows: Iterable[Row]) -> set[str]:
+    """The deliveries whose file was overwritten by a later version that could be read.
+
+    Their rows stay delivered, but whether a date as a whole is sound must not be judged by them: a broken file would
+    else keep the corrected one from ever being published, and a corrected one would count as twice as many records.
+    """
+    by_path: dict[str, list[str]] = defaultdict(list)
+    for row in sorted(rows, key=_age):
+        if row["problem"] is None:
+            by_path[row["path"]].append(row["_delivery_id"])
+    return {name for names in by_path.values() for name in names[:-1]}
+
+
 def is_empty(row: Row) -> bool:
     """Whether it has no record but control lines."""
     return bool(row["records_read"] == row["control_lines"])

@@ -18,11 +18,11 @@ from etl_assets.io_managers.errors import NeverWritten, Permanent
 from etl_assets.io_managers.frames import rows_of
 from etl_assets.io_managers.postgres_connections import Connection, Connections
 from etl_assets.io_managers.postgres_reading import Selection
-from etl_assets.io_managers.postgres_schema import NOTES, Found, find, qualified, table_of
+from etl_assets.io_managers.postgres_schema import NOTES, Found, create, find, qualified, table_of
 from etl_assets.io_managers.postgres_types import sql_type
 from etl_assets.io_managers.postgres_writing import Write
-from etl_assets.io_managers.slices import Slice
-from etl_assets.io_managers.targets import Mode, Target
+from etl_assets.io_managers.slices import WHOLE, Slice
+from etl_assets.io_managers.targets import Drift, Mode, Target
 
 
 class PostgresSettings(BaseModel):
@@ -93,7 +93,8 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
     ) -> pa.Table:
         """The slice's rows with the contract's types; only `columns` leave the database.
 
-        In the order of the key; where there is none, as they are stored.
+        In the order of the key; where there is none, as they are stored. Where drift may `add`, columns that the
+        table lacks are added first, and null.
 
         Raises: NeverWritten where the table is missing and `must_exist`; otherwise that is a typed empty table.
         """
@@ -167,6 +168,8 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
         is_there = self.exists(target.schema, target.table.name)
         if must_exist and not is_there:
             raise NeverWritten(f"{target.name} has never been written; materialise it first")
+        if is_there and target.drift is Drift.ADD:
+            self.connections.run(lambda connection: create(connection, target, WHOLE))
         return is_there
 
     def _find(self, schema: str, name: str) -> Found | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from etl_assets.io_managers.errors import NoRoom, OutcomeUnknown, Unavailable, translated
+from etl_assets.io_managers.errors import NoRoom, OutcomeUnknown, Refused, Unavailable, translated
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Result = TypeVar("Result")
@@ -51,8 +51,21 @@ class Connections:
     @property
     def server(self) -> str:
         """Host, port and database for messages; never user or password."""
-        parts = conninfo_to_dict(self.url)
+        parts = self._said
         return f"PostgreSQL at {parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+    @cached_property
+    def _said(self) -> Mapping[str, Any]:
+        """The parts of the URL. Raises: Refused for one that is split inside its password, before a piece is quoted."""
+        with suppress(psycopg.ProgrammingError):
+            parts = conninfo_to_dict(self.url)
+            is_split = "@" in f"{parts.get('host')}{parts.get('dbname')}"
+            if not is_split and str(parts.get("port") or "0").replace(",", "").isdigit():
+                return parts
+        raise Refused(
+            "the URL of the PostgreSQL server cannot be read: write postgresql://user:password@host:port/database, "
+            "with special characters of the password percent-encoded"
+        )
 
     @cached_property
     def _conninfo(self) -> str:
@@ -60,7 +73,7 @@ class Connections:
 
         A server elsewhere must prove its name: libpq's own default takes any certificate, or none.
         """
-        said = conninfo_to_dict(self.url)
+        said = self._said
         hosts = ",".join(str(said.get(name) or "") for name in ("host", "hostaddr")).split(",")
         is_local = all(host in LOCAL or host.startswith("/") for host in hosts)
         defaults: dict[str, Any] = {

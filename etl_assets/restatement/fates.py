@@ -11,6 +11,7 @@ from datetime import date
 from typing import NamedTuple
 
 import pyarrow as pa
+from psycopg import sql
 
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
@@ -43,14 +44,14 @@ def disagreeing(warehouse: PostgresWarehouse, spec: InstitutionSpec, changed: Co
 
     A row that is invalid, then or now, is no matter of other days. Raises: Unavailable.
     """
-    sql = related(spec, changed)
+    near = around(changed, 2 * spec.duplicate_horizon_days, 2 * spec.duplicate_horizon_days)
+    corrections = Repairs(warehouse, spec.institution).in_force(min(near), max(near))
+    shared = related(spec, changed, has_corrections=corrections.num_rows > 0)
     columns = ", ".join(quoted(name) for name in raw_table(spec).schema.names)
-    raw = warehouse.fetch(f"{sql} SELECT {columns} FROM related")  # noqa: S608
+    raw = warehouse.fetch(f"{shared} SELECT {columns} FROM related")  # noqa: S608
     if raw.num_rows == 0:
         return set()
-    days = raw["business_date"].to_pylist()
-    corrections = Repairs(warehouse, spec.institution).in_force(min(days), max(days))
-    now, then = expected(corrected(raw, corrections, spec), spec), stored(warehouse.fetch(sql + _stored(spec)))
+    now, then = expected(corrected(raw, corrections, spec), spec), stored(warehouse.fetch(shared + _stored(spec)))
     found = {now[row].business_date for row in now.keys() & then.keys() if now[row] != then[row]}
     return found & around(changed, spec.duplicate_horizon_days, spec.duplicate_horizon_days)
 
@@ -75,16 +76,17 @@ def stored(rows: pa.Table) -> dict[Row, Fate]:
     }
 
 
-def related(spec: InstitutionSpec, changed: Collection[date]) -> str:
+def related(spec: InstitutionSpec, changed: Collection[date], *, has_corrections: bool) -> str:
     """The common table `related`: raw rows whose key a changed day shares with a day near it, versions of those too.
 
     The key is compared as text. Where an institution has none, all published text is: equal contents have equal text.
+    A record that was corrected has the key that the correction gives it.
     """
     horizon = spec.duplicate_horizon_days
     keys = _keys(spec)
     named = ", ".join(f"{key} AS k{n}" for n, key in enumerate(keys))
     numbered = ", ".join(f"k{n}" for n in range(len(keys)))
-    raw = qualified(spec.institution, "raw_transactions")
+    raw = _corrected(spec) if has_corrections else qualified(spec.institution, "raw_transactions")
     return f"""
         WITH near AS (
             SELECT business_date, {named} FROM {raw}
@@ -97,6 +99,27 @@ def related(spec: InstitutionSpec, changed: Collection[date]) -> str:
                 SELECT *, {named} FROM {raw}
                 WHERE _problem IS NULL AND {_within(around(changed, 2 * horizon, 2 * horizon))}) r
             JOIN shared USING ({numbered}))"""  # noqa: S608
+
+
+def _corrected(spec: InstitutionSpec) -> str:
+    """SQL for the raw rows with the fields that the corrections in force give them.
+
+    For finding them by key only; what they then are is worked out by the code that every run uses.
+    """
+    raw, corrections = (qualified(spec.institution, name) for name in ("raw_transactions", "corrections"))
+    said = {name: sql.Literal(name).as_string() for name in spec.declared}
+    values = {name: f"r.{quoted(name)}" for name in raw_table(spec).schema.names}
+    for name, key in said.items():
+        values[name] = f"CASE WHEN jsonb_exists(c.fields, {key}) THEN c.fields->>{key} ELSE {values[name]} END"
+    values["_problem"] = (
+        f"CASE WHEN jsonb_exists_all(c.fields, ARRAY[{', '.join(said.values())}]) THEN NULL ELSE r._problem END"
+    )
+    columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())
+    return f"""(
+        SELECT {columns} FROM {raw} r LEFT JOIN (
+            SELECT DISTINCT ON (_delivery_id, _row_number) _delivery_id, _row_number, fields::jsonb AS fields
+            FROM {corrections} ORDER BY _delivery_id, _row_number, corrected_at DESC) c
+        USING (_delivery_id, _row_number)) corrected_rows"""  # noqa: S608
 
 
 def _stored(spec: InstitutionSpec) -> str:

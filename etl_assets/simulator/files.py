@@ -36,7 +36,7 @@ def csv_bytes(cells: pl.DataFrame, header: Mapping[str, str], dialect: Dialect, 
     """The columns that `header` spells, in its order, with the damage to whole lines done."""
     csv = dialect.csv
     separator = csv.separator.encode()
-    text = cells.select(*header).write_csv(separator=csv.separator, quote_char=csv.quote, include_header=False)
+    text = cells.select(*header).write_csv(separator=csv.separator, quote_char=csv.quote or '"', include_header=False)
     encoded = text.encode(csv.encoding).replace(SUBSTITUTE.encode(), dialect.undecodable)
     lines = [
         LINE_DAMAGES[defect](line, separator) if defect in LINE_DAMAGES else line

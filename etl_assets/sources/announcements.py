@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import chain
 from typing import Literal
 
@@ -114,10 +114,11 @@ def _missing(one: Found, path: str, there: Beside, what: str) -> Iterator[Doubt]
 
 
 def _unsettled(one: Found, settings: Deliveries, now: datetime) -> Iterator[Doubt]:
-    age = now - one.delivered_at
-    if age < timedelta(seconds=settings.settle_s):
-        said = f"it was written {age.total_seconds():.0f} s ago, and deliveries.settle_s is {settings.settle_s}"
-        yield Doubt("unstable", said)
+    """Without `settle_s` clocks are not compared: a bank whose clock is hours ahead would wait for ours each time."""
+    age_s = (now - one.delivered_at).total_seconds()
+    if 0 < settings.settle_s > age_s:
+        when = f"{age_s:.0f} s ago" if age_s >= 0 else f"{-age_s:.0f} s ahead of this machine's clock"
+        yield Doubt("unstable", f"it was written {when}, and deliveries.settle_s is {settings.settle_s}")
 
 
 def _entry(one: Found, settings: Deliveries, said: Mapping[str, Said]) -> Announced | None:

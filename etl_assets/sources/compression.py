@@ -67,7 +67,7 @@ def expanded(name: str, content: bytes, archives: Archives) -> bytes:
 
 
 def _gzip(file: BinaryIO, archives: Archives) -> Stream:
-    return Expanded("gzip", gzip.GzipFile(fileobj=file), archives)
+    return Expanded("gzip", gzip.GzipFile(fileobj=file, mode="rb"), archives)
 
 
 def _zstd(file: BinaryIO, archives: Archives) -> Stream:
@@ -79,7 +79,8 @@ def _zip(file: BinaryIO, archives: Archives) -> Stream:
         archive = zipfile.ZipFile(file)
         member = _member(archive, archives)
         if member.flag_bits & ENCRYPTED:
-            raise DeliveryRejected(f"its member {member.filename!r} is encrypted; ask for it without a password")
+            name = repr(member.filename)
+            raise DeliveryRejected("its member ", name, " is encrypted; ask for it without a password")
         return Expanded("zip", archive.open(member), archives)
 
 
@@ -94,8 +95,9 @@ def _member(archive: zipfile.ZipFile, archives: Archives) -> zipfile.ZipInfo:
     more = f" and {len(files) - SHOWN_NAMES} more" if len(files) > SHOWN_NAMES else ""
     which = "" if wanted is None else f", {len(found)} of which match deliveries.archives.zip_member"
     raise DeliveryRejected(
-        f"the zip archive holds {len(files)} files ({names}{more}){which}; expected one. "
-        "Name it under deliveries.archives.zip_member, or ask for one file per archive"
+        f"the zip archive holds {len(files)} files (",
+        f"{names}{more}",
+        f"){which}; expected one. Name it under deliveries.archives.zip_member, or ask for one file per archive",
     )
 
 
@@ -105,7 +107,7 @@ def _whole(kind: str) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        raise DeliveryRejected(f"it is no complete {kind} file ({error}); ask for the file again") from error
+        raise DeliveryRejected(f"it is no complete {kind} file (", error, "); ask for the file again") from error
 
 
 OPENERS: dict[str, Callable[[BinaryIO, Archives], Stream]] = {".gz": _gzip, ".zip": _zip, ".zst": _zstd}

@@ -23,7 +23,8 @@ class Grammar:
 
     @classmethod
     def of(cls, dialect: Csv) -> Grammar:
-        return cls(dialect.separator.encode(), dialect.quote.encode(), dialect.max_field_bytes)
+        """A dialect without quotes has NUL for one: no good record holds it, so nothing is ever quoted."""
+        return cls(dialect.separator.encode(), (dialect.quote or "\0").encode(), dialect.max_field_bytes)
 
     @cached_property
     def _inside(self) -> bytes:

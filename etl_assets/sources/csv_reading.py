@@ -18,7 +18,7 @@ from etl_assets.sources.csv_forensic import isolated
 from etl_assets.sources.csv_grammar import Grammar
 from etl_assets.sources.csv_strict import Line, Split, closed_lines, strict
 from etl_assets.sources.cutting import PIECE_BYTES, Cutter, Stream
-from etl_assets.sources.decoding import Text, can_be_cut, decoded
+from etl_assets.sources.decoding import Text, can_be_cut, decoded, without_escapes
 from etl_assets.sources.framing import Body, lines_before, without_footer
 from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, joined, laid_out
 from etl_assets.sources.totals import Control, Tally, refuse_unproven
@@ -42,7 +42,7 @@ def csv_parts(
     cutter = Cutter(stream, piece_bytes if can_be_cut(encoding) else 1 << 62)
     file, tally = _File(spec, is_forensic), Tally(spec.columns.amount)
     while True:
-        text = decoded(cutter.content, encoding, file.lines, file.size_bytes)
+        text = without_escapes(decoded(cutter.content, encoding, file.lines, file.size_bytes), dialect)
         if part := file.part(text, is_last=cutter.is_last):
             if dialect.footer is not None:
                 tally.add(part.reading.rows)

@@ -87,7 +87,7 @@ def split_records(good: memoryview, grammar: Grammar, width: int, lines: np.ndar
         csv.ReadOptions(column_names=names, block_size=block_bytes, use_threads=False),
         csv.ParseOptions(
             delimiter=grammar.separator.decode(),
-            quote_char=grammar.quote.decode(),
+            quote_char=False if grammar.quote == b"\0" else grammar.quote.decode(),
             newlines_in_values=has_quoted_line_ends,
         ),
         csv.ConvertOptions(

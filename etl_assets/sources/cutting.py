@@ -9,6 +9,7 @@ from typing import Protocol
 
 PIECE_BYTES = 8 << 20
 END_BYTES = 64 << 10
+READ_BYTES = 8 << 20
 
 
 class Stream(Protocol):
@@ -48,8 +49,9 @@ class Cutter:
         self._buffer = self._buffer[count:]
 
     def _next(self) -> bytes:
+        """Asked for bit by bit: files and archives make room for all that they are asked for before they read."""
         parts, missing = [], self._piece_bytes
-        while missing and (part := self._stream.read(missing)):
+        while missing and (part := self._stream.read(min(missing, READ_BYTES))):
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)

@@ -6,6 +6,7 @@ Encodings and line ends only; separators and quotes belong to `csv_grammar.py`.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -14,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from etl_assets.sources.layout import DeliveryRejected
+from etl_assets.spec.deliveries import Csv
 
 LF, CR = 10, 13
 INVALID = "\udcff"  # one per delivered byte that is not text; becomes the byte 0xFF, which UTF-8 never holds
@@ -98,6 +100,18 @@ def decoded(original: bytes, encoding: str, first_line: int = 0, first_byte: int
     else:
         original_starts = _encoded_back(content, starts, codec, len(body))
     return Text(content, starts, ends, original, original_starts + len(mark), codec, first_line, first_byte)
+
+
+def without_escapes(text: Text, dialect: Csv) -> Text:
+    """The text with each escaped quote doubled and each escaped escape single; every line stays where it is."""
+    if dialect.escape is None or dialect.quote is None or dialect.escape.encode() not in text.content:
+        return text
+    escape, quote = dialect.escape.encode(), dialect.quote.encode()
+    plain = {escape + quote: quote + quote, escape + escape: escape}
+    pattern = re.compile(re.escape(escape) + b"[" + re.escape(escape + quote) + b"]")
+    content = pattern.sub(lambda found: plain[found[0]], text.content)
+    starts, ends = _lines(content)
+    return replace(text, content=content, starts=starts, ends=ends)
 
 
 def can_be_cut(encoding: str) -> bool:

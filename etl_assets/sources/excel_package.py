@@ -44,7 +44,7 @@ def inspected(original: bytes, sheet: str, max_bytes: int) -> Mapping[int, Cells
             part = _part(package, sheet)
             content = package.read(part) if part is not None else b""
     except BROKEN as error:
-        raise DeliveryRejected(f"it is no complete workbook ({error}); ask for the file again") from error
+        raise DeliveryRejected("it is no complete workbook (", error, "); ask for the file again") from error
     _refuse_vast(content)
     hidden: dict[int, dict[int, str]] = defaultdict(dict)
     for row, column, what in _hidden(content):

@@ -29,14 +29,14 @@ class Element:
     problems: Sequence[str]
 
 
-def elements(original: bytes, path: str | None) -> Iterator[Element]:
+def elements(original: bytes, path: str | None, parser: Parser) -> Iterator[Element]:
     """Every element of the array at the dotted `path`, or of the array that the document is.
 
     Raises: DeliveryRejected, if the document ends early, is no JSON, or has no array there.
     """
     mark = codecs.BOM_UTF8 if original.startswith(codecs.BOM_UTF8) else b""
     text = original[len(mark) :].decode("utf-8", "surrogateescape")
-    walk = _Walk(text, Parser())
+    walk = _Walk(text, parser)
     offset, before = len(mark), 0
     try:
         for number, (start, end, value, problems) in enumerate(walk.document(path.split(".") if path else []), start=1):
@@ -108,7 +108,7 @@ class _Walk:
             at, is_last = self._after(end, "}")
             end = at
         if wanted not in keys:
-            raise DeliveryRejected(f"there is no {place!r}, only {keys}; correct deliveries.json_records")
+            raise DeliveryRejected(f"there is no {place!r}, only ", keys, "; correct deliveries.json_records")
         return end
 
     def _key(self, at: int) -> tuple[str, int]:

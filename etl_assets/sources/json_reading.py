@@ -19,6 +19,7 @@ from etl_assets.sources.json_document import Element, elements
 from etl_assets.sources.json_values import KINDS, Parser, as_text, compact
 from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, optional_columns
 from etl_assets.sources.text_values import problem_of
+from etl_assets.spec.privacy import quoting
 
 BATCH_RECORDS = 1 << 16
 BLANK = b" \t"
@@ -29,7 +30,7 @@ def read_jsonl(original: bytes, spec: InstitutionSpec) -> Reading:
     text = decoded(original, "utf-8")
     bounds = list(zip(text.starts[:-1].tolist(), text.ends.tolist(), text.original_starts.tolist(), strict=False))
     lines = [(text.content[start:end], at) for start, end, at in bounds]
-    parser = Parser()
+    parser = Parser(quoting(spec))
     found = (_line(parser, i, line, at) for i, (line, at) in enumerate(lines, start=1) if line.strip(BLANK))
     blank = sum(not line.strip(BLANK) for line, _ in lines)
     return _read(found, spec, control_lines=blank)
@@ -40,7 +41,7 @@ def read_json(original: bytes, spec: InstitutionSpec) -> Reading:
 
     Raises: DeliveryRejected, if the document as a whole is no JSON or has no such array.
     """
-    return _read(elements(original, spec.deliveries.json_records), spec, control_lines=0)
+    return _read(elements(original, spec.deliveries.json_records, Parser(quoting(spec))), spec, control_lines=0)
 
 
 def _line(parser: Parser, number: int, line: bytes, at: int) -> Element:

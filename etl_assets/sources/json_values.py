@@ -6,7 +6,7 @@ One value at a time; which values are records belongs to `json_reading.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -21,10 +21,11 @@ KINDS: Mapping[type, str] = {str: "string", Number: "number", dict: "object", li
 
 
 class Parser:
-    """A JSON parser that remembers what was wrong with the value that it read last."""
+    """A JSON parser that remembers what was wrong with the value that it read last; `quote` says how to tell a key."""
 
-    def __init__(self) -> None:
+    def __init__(self, quote: Callable[[str], str] = repr) -> None:
         self.problems: list[str] = []
+        self._quote = quote
         decoder = json.JSONDecoder(
             object_pairs_hook=self._object, parse_float=Number, parse_int=Number, parse_constant=self._constant
         )
@@ -45,7 +46,8 @@ class Parser:
         found = dict(pairs)
         if len(found) < len(pairs):
             keys = [key for key, _ in pairs]
-            self.problems.append(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
+            repeated = next(key for key in keys if keys.count(key) > 1)
+            self.problems.append(f"key {self._quote(repeated)} stands there twice")
         return found
 
     def _constant(self, name: str) -> Number:

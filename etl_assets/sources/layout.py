@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from etl_assets.institution_spec import InstitutionSpec, Source
-from etl_assets.spec.privacy import header_in_words
+from etl_assets.spec.privacy import WITHHELD, header_in_words
 
 LINEAGE = pa.schema(
     [
@@ -28,7 +28,17 @@ LINEAGE = pa.schema(
 
 
 class DeliveryRejected(Exception):  # noqa: N818  the rejection is the fact
-    """The file as a whole cannot be read; the message says what is wrong with it and what would help."""
+    """The file as a whole cannot be read; the message says what is wrong with it and what would help.
+
+    Of several parts, every second one quotes the file, or a library that may: `withheld` leaves these out.
+    """
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.args))
+
+    @property
+    def withheld(self) -> str:
+        return "".join(WITHHELD if place % 2 and part else str(part) for place, part in enumerate(self.args))
 
 
 @dataclass(frozen=True)

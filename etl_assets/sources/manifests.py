@@ -104,7 +104,7 @@ def refuse_other_rows(announced: Announced, tally: Tally) -> None:
         refuse_unproven(announced.controls(tally.amount), tally)
     except DeliveryRejected as error:
         if promised is not None and tally.rows < promised:
-            raise DeliveryPartial(str(error)) from None
+            raise DeliveryPartial(*error.args) from None
         raise
 
 

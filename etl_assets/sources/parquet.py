@@ -5,9 +5,12 @@ Types to text only; which column is which belongs to `layout.py`, parsing the te
 
 from __future__ import annotations
 
+import io
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -15,24 +18,62 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, laid_out
+from etl_assets.sources.layout import DeliveryRejected, Layout, Reading, joined, laid_out
+
+BATCH_ROWS = 1 << 17
 
 
 def read_parquet(original: bytes, spec: InstitutionSpec) -> Reading:
     """Every row of the file; a row with a value that a text column cannot hold is damaged, with its JSON as record."""
+    return joined(list(parquet_parts(io.BytesIO(original), spec)))
+
+
+def parquet_parts(file: BinaryIO, spec: InstitutionSpec) -> Iterator[Reading]:
+    """The same, some rows at a time; one part where there are none.
+
+    Raises: DeliveryRejected, at any part: a damaged page shows only when it is read.
+    """
+    with _complete():
+        parquet = pq.ParquetFile(file)
+        schema, batches = parquet.schema_arrow, parquet.iter_batches(BATCH_ROWS, use_threads=False)
+    layout = laid_out(schema.names, spec, [_kind(column) for column in schema.types])
+    first = 0
+    for rows in _each(batches, schema):
+        yield _part(rows, first, layout, spec.deliveries.csv.max_field_bytes)
+        first += rows.num_rows
+
+
+def _each(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Each batch as a table; a table without rows where there is no batch."""
+    with _complete():
+        batch = next(batches, None)
+    if batch is None:
+        yield schema.empty_table()
+    while batch is not None:
+        yield pa.Table.from_batches([batch])
+        with _complete():
+            batch = next(batches, None)
+
+
+@contextmanager
+def _complete() -> Iterator[None]:
+    """What the library says of a broken file is said as a rejection."""
     try:
-        file = pq.ParquetFile(pa.BufferReader(original))
-        schema, columns = file.schema_arrow, file.read(use_threads=False).columns
+        yield
     except (pa.ArrowException, OSError) as error:
-        raise DeliveryRejected(f"it is not a complete Parquet file ({error}); ask for the file again") from error
-    names = schema.names
-    layout = laid_out(names, spec, [_kind(column) for column in schema.types])
-    values = [as_text(column) for column in columns]
-    problems = _problems(values, layout, spec.deliveries.csv.max_field_bytes)
-    count = len(values[0])
-    rows = layout.rows(values, np.arange(1, count + 1), None)
-    good = rows.filter(pa.array(np.isin(np.arange(count), list(problems), invert=True))) if problems else rows
-    damaged = [_damaged(names, values, row, problems[row]) for row in sorted(problems)]
+        raise DeliveryRejected("it is not a complete Parquet file (", error, "); ask for the file again") from error
+
+
+def _part(table: pa.Table, first: int, layout: Layout, max_field_bytes: int) -> Reading:
+    values = [as_text(column) for column in table.columns]
+    problems = _problems(values, layout, max_field_bytes)
+    rows = layout.rows(values, first + np.arange(1, table.num_rows + 1), None)
+    is_good = np.isin(np.arange(table.num_rows), list(problems), invert=True)
+    good = rows.filter(pa.array(is_good)) if problems else rows
+    damaged = [
+        _damaged(table.column_names, values, row, problems[row]) | {"_row_number": first + row + 1}
+        for row in sorted(problems)
+    ]
     return Reading(pa.concat_tables([good, layout.damaged_rows(damaged)]), control_lines=0, titles=layout.titles)
 
 

@@ -18,7 +18,7 @@ from etl_assets.sources.excel import read_excel
 from etl_assets.sources.fixed_width import read_fixed_width
 from etl_assets.sources.json_reading import read_json, read_jsonl
 from etl_assets.sources.layout import DeliveryRejected, Reading, joined
-from etl_assets.sources.parquet import read_parquet
+from etl_assets.sources.parquet import parquet_parts, read_parquet
 
 __all__ = ["DeliveryRejected", "Reading", "read_delivery", "read_parts"]
 WHOLE: dict[str, Callable[[bytes, InstitutionSpec], Reading]] = {
@@ -42,15 +42,16 @@ def read_delivery(name: str, content: bytes, spec: InstitutionSpec) -> Reading:
 
 
 def read_parts(name: str, file: BinaryIO, spec: InstitutionSpec) -> Iterator[Reading]:
-    """The same part by part, as far as the format allows: a CSV file of any size needs the memory of one part.
+    """The same part by part, as far as the format allows: CSV and Parquet need the memory of one part.
 
     Nothing of it may be published before the last part is there: that a file is cut off shows only at its end.
     """
     try:
         _refuse_empty(file)
-        yield from _parts(opened(name, file, spec.deliveries.archives), spec)
+        yield from _parts(file, opened(name, file, spec.deliveries.archives), spec)
     except DeliveryRejected as error:
-        raise DeliveryRejected(f"{name}: {error}") from error
+        said = error.withheld if spec.personal_data.is_named else error
+        raise DeliveryRejected(f"{name}: {said}") from None
 
 
 def _refuse_empty(file: BinaryIO) -> None:
@@ -59,7 +60,9 @@ def _refuse_empty(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _parts(stream: Stream, spec: InstitutionSpec) -> Iterator[Reading]:
+def _parts(file: BinaryIO, stream: Stream, spec: InstitutionSpec) -> Iterator[Reading]:
     if spec.deliveries.format == "csv":
         return csv_parts(stream, spec)
+    if spec.deliveries.format == "parquet" and stream is file:
+        return parquet_parts(file, spec)
     return iter([WHOLE[spec.deliveries.format](stream.read(), spec)])

@@ -52,7 +52,10 @@ def refuse_unproven(controls: Iterable[Control], tally: Tally) -> None:
     """
     problems = [problem for control in controls for problem in _difference(control, tally)]
     if problems:
-        raise DeliveryRejected("; ".join(problems) + ". Ask for a complete file")
+        parts = [*problems[0]]
+        for before, quoted, after in problems[1:]:
+            parts = [*parts[:-1], f"{parts[-1]}; {before}", quoted, after]
+        raise DeliveryRejected(*parts[:-1], f"{parts[-1]}. Ask for a complete file")
 
 
 def as_delivered(text: pa.Array, amount: Amount) -> pa.Array:
@@ -61,18 +64,19 @@ def as_delivered(text: pa.Array, amount: Amount) -> pa.Array:
     return amounts(tidy(text), unsigned, np.full(len(text), MONEY_DIGITS)).values
 
 
-def _difference(control: Control, tally: Tally) -> Iterator[str]:
+def _difference(control: Control, tally: Tally) -> Iterator[tuple[str, str, str]]:
+    """What is wrong, in three parts, of which the second quotes the file."""
     expected = as_delivered(pa.array([control.printed]), tally.amount)[0].as_py()
     if expected is None:
-        where, printed = control.where, control.printed
-        yield f"{where} has {printed!r} for its {control.name}, which is no number as columns.amount writes it"
+        what = f" for its {control.name}, which is no number as columns.amount writes it"
+        yield f"{control.where} has ", repr(control.printed), what
     elif control.name == "rows":
         if expected != tally.rows:
-            yield f"{control.where} expects {_plain(expected)} records, and the file has {tally.rows}"
+            yield f"{control.where} expects {_plain(expected)} records, and the file has {tally.rows}", "", ""
     elif abs(tally.total - expected) * 2 > _unit(control.printed, tally.amount):
         unread = f" without the {tally.unread} that cannot be read" if tally.unread else ""
         found = f"the amounts sum to {_plain(tally.total)}{unread}"
-        yield f"{control.where} expects a total of {_plain(expected)}, and {found}"
+        yield f"{control.where} expects a total of {_plain(expected)}, and {found}", "", ""
 
 
 def _plain(number: Decimal) -> str:

@@ -36,7 +36,7 @@ def _names_a_file_beside(value: str) -> str:
     return value
 
 
-NameBeside = Annotated[Title, AfterValidator(_names_a_file_beside), text(r"^[^/]*\{\w+\}|^[^/].*\{\w+\}")]
+NameBeside = Annotated[Title, AfterValidator(_names_a_file_beside), text(r"^(?!/).*\{[^{}]+\}")]
 
 
 class Manifest(Strict):
@@ -93,11 +93,9 @@ def beside(template: str, path: str, groups: Mapping[str, str | None]) -> str:
     return folder + slash + template.format_map(values | {group: text or "" for group, text in groups.items()})
 
 
-def refuse_unknown_parts(template: str | None, groups: Collection[str]) -> None:
-    """Every part in braces is one of a delivery's name. Raises: ValueError."""
-    parts = Formatter().parse(template or "")
-    if unknown := sorted({name for _, name, _, _ in parts if name is not None} - OF_A_NAME - set(groups)):
-        raise ValueError(
-            f"{template!r} asks for {unknown}; expected {', '.join(sorted(OF_A_NAME))} or a group of file_name: "
-            f"{', '.join(groups)}"
-        )
+def unknown_parts(template: str, groups: Collection[str]) -> str | None:
+    """What is wrong with the template, if a part in braces is none of a delivery's name."""
+    parts = Formatter().parse(template)
+    unknown = sorted({name for _, name, _, _ in parts if name is not None} - OF_A_NAME - set(groups))
+    known = f"expected {', '.join(sorted(OF_A_NAME))} or a group of file_name: {', '.join(groups)}"
+    return f"it asks for {unknown}; {known}" if unknown else None

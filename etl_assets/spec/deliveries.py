@@ -14,12 +14,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from etl_assets.spec.announcements import Manifest, NameBeside, beside, refuse_unknown_parts
+from etl_assets.spec.announcements import Manifest, NameBeside, beside, unknown_parts
 from etl_assets.spec.columns import Pattern, Strict, Title
-from etl_assets.spec.file import SpecRefused
+from etl_assets.spec.file import Place, SpecRefused
 from etl_assets.spec.file_names import DAY, group_alone, last_day, refuse_undated
 from etl_assets.spec.formats import Archives, Excel
 from etl_assets.spec.lines import Encoding, FixedWidth, Framed
+from etl_assets.spec.mistakes import refused
 from etl_assets.spec.source import Whole, text
 
 
@@ -44,17 +45,19 @@ class Csv(Framed):
 
     separator: Between = Field(default=",", min_length=1, max_length=1)
     """The character between two fields: one ASCII character, such as `;`."""
-    quote: Between = Field(default='"', min_length=1, max_length=1)
-    """The character round a field that holds a separator or a line end."""
+    quote: Between | None = Field(default='"', min_length=1, max_length=1)
+    """The character round a field that holds a separator or a line end; `null` where it is text as any other."""
+    escape: Between | None = Field(default=None, min_length=1, max_length=1)
+    """The character before a quote inside quotes, where that is not doubled: `\\` in MySQL's exports."""
     encoding: Encoding = "utf-8"
     """Text encoding by its Python name, such as `utf-8` or `cp1252`."""
     max_field_bytes: Whole = Field(default=65_536, gt=0)
     """A record with a longer field is damaged. Without a limit, one open quote would take the rest of the file."""
 
-    @field_validator("separator", "quote")
+    @field_validator("separator", "quote", "escape")
     @classmethod
-    def can_stand_between_fields(cls, value: str) -> str:
-        if not value.isascii() or value in "\r\n\0":
+    def can_stand_between_fields(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isascii() or value in "\r\n\0"):
             raise ValueError("expected one ASCII character that is no line end")
         return value
 
@@ -62,6 +65,10 @@ class Csv(Framed):
     def characters_differ(self) -> Csv:
         if self.separator == self.quote:
             raise ValueError(f"separator and quote are both {self.quote!r}; expected two characters")
+        if self.escape is not None and self.escape in {self.separator, self.quote}:
+            raise ValueError(f"escape is {self.escape!r}, as separator or quote is; a doubled quote needs no escape")
+        if self.escape is not None and self.quote is None:
+            raise ValueError("escape stands before a quote inside quotes; expected a quote beside it")
         return self
 
 
@@ -149,8 +156,11 @@ class Deliveries(Strict):
 
     @model_validator(mode="after")
     def names_announcements_by_parts_of_the_name(self) -> Deliveries:
-        for template in (self.marker, self.manifest.name if self.manifest else None):
-            refuse_unknown_parts(template, re.compile(self.file_name).groupindex)
+        templates: dict[Place, str | None] = {("marker",): self.marker}
+        templates[("manifest", "name")] = self.manifest.name if self.manifest else None
+        groups = re.compile(self.file_name).groupindex
+        doubts = ((at, unknown_parts(template, groups), template) for at, template in templates.items() if template)
+        refused(type(self).__name__, ((at, why, template) for at, why, template in doubts if why))
         return self
 
     @property

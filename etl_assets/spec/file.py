@@ -1,30 +1,17 @@
-"""A tenant's YAML file as plain values, and a model's refusal of them in words that name field, find and expectation.
+"""A tenant's YAML file as plain values, each of which knows its line.
 
-Knows no field of the spec; what must be true of one is said in its model.
+Knows no field of the spec; what must be true of one is said in its model, and what is wrong with it in `mistakes.py`.
 """
 
 from __future__ import annotations
 
-import difflib
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 Place = tuple[str | int, ...]
-Contradiction = tuple[Place, str, object]
-PLAIN = {
-    "missing": "expected a value; it is missing",
-    "model_type": "expected fields of its own",
-    "string_pattern_mismatch": "expected text that matches {pattern}",
-    "string_too_short": "expected at least {min_length} character",
-    "string_too_long": "expected at most {max_length} character",
-    "too_short": "expected at least {min_length} item",
-}
 
 
 class SpecRefused(ValueError):  # noqa: N818  the refusal is the fact
@@ -49,71 +36,54 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
         return node
 
 
-def yaml_content(path: Path) -> dict[str, Any]:
+class YamlFile(NamedTuple):
+    """The fields of a file, and where they stand in it."""
+
+    content: dict[str, Any]
+    root: yaml.Node
+
+    def line(self, place: Place) -> int | None:
+        """The line of the field, or of the innermost field round it that the file has; None where there is neither."""
+        node, line = self.root, None
+        for part in place:
+            if (found := _below(node, part)) is None:
+                break
+            key, node = found
+            line = key.start_mark.line + 1
+        return line
+
+
+def _below(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """Where the field or item begins, and what it holds. What `<<` brings in stands before the node's own fields."""
+    if isinstance(node, yaml.SequenceNode):
+        items = node.value[part : part + 1] if isinstance(part, int) else []
+        return (items[0], items[0]) if items else None
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next(((key, value) for key, value in reversed(pairs) if str(key.value) == str(part)), None)
+
+
+def _problem(error: Exception) -> str:
+    """What PyYAML says in four lines, in one."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    context = f"{error.context} of line {error.context_mark.line + 1}: " if error.context_mark else ""
+    at = error.problem_mark
+    return f"{context}{error.problem}, in line {at.line + 1}, column {at.column + 1}"
+
+
+def yaml_file(path: Path) -> YamlFile:
     """The fields in the file.
 
     Raises: SpecRefused, naming the file and, where YAML itself is broken, the line.
     """
     try:
         with path.open("rb") as file:
-            content = _Loader(file).get_single_data()
+            loader = _Loader(file)
+            root = loader.get_single_node()
+            content = None if root is None else loader.construct_document(root)
     except (yaml.YAMLError, OSError) as error:
-        raise SpecRefused(f"{path}: expected a readable YAML file: {error}") from error
+        raise SpecRefused(f"{path}: expected a readable YAML file: {_problem(error)}") from error
     if not isinstance(content, dict):
         found = "nothing" if content is None else reprlib.repr(content)
         raise SpecRefused(f"{path}: expected fields as in `institution: my_bank`; found {found}")
-    return content
-
-
-def refused(title: str, contradictions: Iterable[Contradiction]) -> None:
-    """Every contradiction (place, what was expected, what was found) is reported, each at its own place.
-
-    Raises: ValidationError where there is one; a plain ValueError would stop at the first, without its place.
-    """
-    mistakes = [
-        InitErrorDetails(type=PydanticCustomError("contradiction", "{why}", {"why": why}), loc=place, input=found)
-        for place, why, found in contradictions
-    ]
-    if mistakes:
-        raise ValidationError.from_exception_data(title, mistakes)
-
-
-def in_words(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """Each mistake as `field.below.it: what was expected; found ...`."""
-    mistakes = error.errors(include_url=False)
-    above = {mistake["loc"][:-1] for mistake in mistakes}
-    for mistake in mistakes:
-        if mistake["type"] == "too_short" and mistake["loc"] in above:
-            continue  # the list is only short of the items that are refused themselves
-        yield f"{'.'.join(map(str, mistake['loc'])) or 'the whole file'}: {_expectation(mistake, model)}"
-
-
-def _expectation(mistake: ErrorDetails, model: type[BaseModel]) -> str:
-    found, place = mistake["input"], mistake["loc"]
-    if mistake["type"] == "extra_forbidden":
-        return f"unknown field; {_known_fields(str(place[-1]), _model_at(place[:-1], model))}"
-    words = PLAIN.get(mistake["type"], "").format(**mistake.get("ctx", {})) or mistake["msg"]
-    for prefix, plain in (("Value error, ", ""), ("Input should be ", "expected ")):
-        words = plain + words.removeprefix(prefix) if words.startswith(prefix) else words
-    if isinstance(found, Mapping | BaseModel):
-        return words
-    hint = ": put it in quotes" if mistake["type"] == "string_type" and isinstance(found, bool | int | float) else ""
-    return f"{words}; found {reprlib.repr(found)}{hint}"
-
-
-def _known_fields(name: str, model: type[BaseModel]) -> str:
-    fields = list(model.model_fields)
-    near = difflib.get_close_matches(name, fields, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(fields)}"
-
-
-def _model_at(place: Sequence[str | int], model: type[BaseModel]) -> type[BaseModel]:
-    for part in place:
-        if isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            model = next(m for m in (annotation, *get_args(annotation)) if _is_model(m))
-    return model
-
-
-def _is_model(candidate: object) -> bool:
-    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+    return YamlFile(content, root)

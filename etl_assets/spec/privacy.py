@@ -6,12 +6,13 @@ How a token is made belongs to `sources/tokens.py`, applying it to rows to `sour
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from etl_assets.row_expressions import columns_of
 from etl_assets.spec.columns import CANONICAL_TEXT, Strict, Title
-from etl_assets.spec.file import Contradiction, Place
+from etl_assets.spec.file import Place
+from etl_assets.spec.mistakes import Contradiction
 
 if TYPE_CHECKING:
     from etl_assets.institution_spec import InstitutionSpec
@@ -20,6 +21,7 @@ NUMBERED = re.compile(r" ?\(column \d+\)\Z")
 BESIDE_LETTERS = re.compile(r"[\W_]+")
 OF_TEXT = ("minimum", "maximum", "pattern", "allowed", "reference")
 KEY_VARIABLE = "ETL_TOKEN_KEY"
+WITHHELD = "(withheld)"
 Fate = Literal["token", "dropped", "kept"]
 
 
@@ -80,9 +82,17 @@ def header_in_words(header: Sequence[str], spec: InstitutionSpec) -> str:
     """
     if not spec.personal_data.is_named:
         return f"the header is {list(header)}"
-    known = {plain_title(title) for _, title in _places(spec.personal_data)} | _declared(spec).keys()
+    known = _known(spec)
     told = [title for title in header if plain_title(title) in known]
     return f"the header is {told} and {len(header) - len(told)} titles that the spec does not name"
+
+
+def quoting(spec: InstitutionSpec) -> Callable[[str], str]:
+    """How a message may quote the key of a record: with personal data, only one that the spec knows."""
+    if not spec.personal_data.is_named:
+        return repr
+    known = _known(spec)
+    return lambda title: repr(title) if plain_title(title) in known else WITHHELD
 
 
 def contradictions(spec: InstitutionSpec) -> Iterator[Contradiction]:
@@ -151,6 +161,11 @@ def _places(personal: PersonalData) -> Iterator[tuple[Place, str]]:
     for field in ("tokens", "dropped", "no_cards"):
         for i, title in enumerate(getattr(personal, field)):
             yield ("personal_data", field, i), title
+
+
+def _known(spec: InstitutionSpec) -> set[str]:
+    """The plain titles that the spec has somewhere."""
+    return {plain_title(title) for _, title in _places(spec.personal_data)} | _declared(spec).keys()
 
 
 def _declared(spec: InstitutionSpec) -> dict[str, str]:

@@ -17,7 +17,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from etl_assets.row_expressions import doubt
 from etl_assets.spec.columns import Name, Strict, Title
-from etl_assets.spec.file import Contradiction, SpecRefused
+from etl_assets.spec.file import SpecRefused
+from etl_assets.spec.mistakes import Contradiction
 from etl_assets.spec.source import Flag, Number, Whole, said_once, text
 
 BatchRule = Literal["max_quarantined_share", "min_records", "max_records", "volume"]

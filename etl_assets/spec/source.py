@@ -52,7 +52,7 @@ def _is_written_as_a_day(value: object) -> object:
 
 def _is_no_flag(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("expected a number")
+        raise ValueError("expected a number")  # noqa: TRY004  pydantic reports no TypeError
     return value
 
 
@@ -111,6 +111,8 @@ class Part(Source):
     @model_validator(mode="before")
     @classmethod
     def of_a_name(cls, value: Any) -> Any:
+        if isinstance(value, int | float):
+            raise ValueError("expected a title, in quotes")  # noqa: TRY004  pydantic reports no TypeError
         return {"source": value} if isinstance(value, str) else value
 
     @classmethod

@@ -23,7 +23,7 @@ STEP_UNITS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, 
 def _reads_a_day(pattern: str) -> str:
     """The pattern, if what it writes it also reads: `%m%d` would put every day into 1900, `%I` afternoon into night."""
     if "%" not in pattern:
-        raise ValueError("expected strptime codes, as in %d.%m.%Y %H:%M:%S")
+        raise ValueError("expected strptime codes for year, month and day, as in %d.%m.%Y %H:%M:%S")
     try:
         written = EXAMPLE.strftime(pattern)
         read = datetime.strptime(written, pattern)  # noqa: DTZ007  only the clock on the wall is compared
