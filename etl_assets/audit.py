@@ -85,7 +85,8 @@ def _key_is_unique(spec: InstitutionSpec) -> str:
     horizon = spec.duplicate_horizon_days
     return f"""
         SELECT business_date, count(*) AS violations FROM (
-            SELECT business_date, count(*) OVER (PARTITION BY {_keys(spec)}) AS n
+            SELECT business_date, count(*) OVER (PARTITION BY {_keys(spec)} ORDER BY business_date
+                RANGE BETWEEN '{horizon} days' PRECEDING AND '{horizon} days' FOLLOWING) AS n
             FROM {_in(spec, "cleaned_transactions")}
             WHERE business_date BETWEEN $1::date - {horizon} AND $2::date + {horizon}) AS seen
         WHERE n > 1 AND business_date BETWEEN $1 AND $2 GROUP BY 1"""

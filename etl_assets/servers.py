@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def serve(console: Console, variables: dict[str, str]) -> int:
     console.print(
         f"Dagster  http://127.0.0.1:{dagster_port}\nMLflow   http://127.0.0.1:{mlflow_port}\nCtrl-C ends both."
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or `kill` leaves both of them running
     with ExitStack() as stack:
         processes = [stack.enter_context(_running(command, settings)) for command in commands]
         try:

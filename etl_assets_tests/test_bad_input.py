@@ -1,6 +1,6 @@
 """Bad input through the whole graph: quarantined with reason, file and line, or one clear error; never silence."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
@@ -159,3 +159,12 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(platform: Platform) 
     platform.run(MONDAY)
     assert "cannot be listed" in platform.errors()
     assert not platform.warehouse.exists(platform.spec.institution, "raw_transactions")
+
+
+def test_a_key_that_comes_again_after_the_horizon_is_another_payment_in_one_range_as_well(platform: Platform) -> None:
+    later = MONDAY + timedelta(days=platform.spec.duplicate_horizon_days + 1)
+    platform.deliver(MONDAY, HEADER + line(1, MONDAY))
+    platform.deliver(later, HEADER + line(1, later))
+    platform.run(MONDAY, later, layers=("daily",))
+    assert len(platform.table("cleaned_transactions")) == 2
+    assert "transaction_key_is_unique" not in {name for name, _ in platform.failed_checks("cleaned_transactions")}

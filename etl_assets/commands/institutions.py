@@ -161,7 +161,8 @@ def _found(institution: str) -> InstitutionSpec:
         if file.stem == institution or f"institution: {institution}\n" in file.read_text(encoding="utf-8"):
             return load_spec(file)
     where = " or ".join(str(folder) for folder in folders)
-    raise SpecRefused(f"no institution {institution!r} in {where}; there are {', '.join(file.stem for file in files)}")
+    there = ", ".join(dict.fromkeys(file.stem for file in files))
+    raise SpecRefused(f"no institution {institution!r} in {where}; there are {there}")
 
 
 def _have_a_token_key(spec: InstitutionSpec) -> None:

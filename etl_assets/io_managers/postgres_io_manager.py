@@ -73,7 +73,8 @@ class PostgresIOManager(PostgresSettings, dg.ConfigurableIOManager):
             slice_ = slice_of(context, asked.partition_expr, contract.schema)
             may_miss = bool(said.get("allow_missing_partitions"))
             _refuse_never_written(warehouse, asked, slice_, may_miss=may_miss)
-            annotation, target = context.dagster_type.typing_type, Target(asked.schema, contract, drift=asked.drift)
+            annotation = context.dagster_type.typing_type
+            target = Target(asked.schema, contract, asked.layout, asked.drift)
             if annotation is pa.RecordBatchReader:
                 in_any_order = bool(said.get("in_any_order"))
                 return warehouse.read_batches(

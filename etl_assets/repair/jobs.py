@@ -39,8 +39,8 @@ class Which(dg.Config):
 class Asked(Which):
     """A replay, by whom and why; `dry_run` only says what it would do."""
 
-    why: str
-    who: str
+    why: str = ""
+    who: str = ""
     dry_run: bool = False
 
 

@@ -173,7 +173,8 @@ class S3Prefix:
         if MISSING.search(text):
             fix = "create it, correct deliveries.folder, or point AWS_ENDPOINT_URL to its server"
             return ListingRefused(f"bucket {self.bucket}: it does not exist; {fix}")
-        return ListingFailed(f"bucket {self.bucket}: the server does not answer as it should ({kind})")
+        fix = "is AWS_ENDPOINT_URL the address of its server, and can this machine reach it?"
+        return ListingFailed(f"bucket {self.bucket}: the server does not answer as it should ({kind}); {fix}")
 
 
 def _is_md5(e_tag: str | None) -> bool:
