@@ -36,6 +36,19 @@ def test_append_of_a_key_that_is_there_is_refused_and_changes_nothing(bank: Bank
     assert bank.stored(MONDAY) == [(MONDAY, 1), (MONDAY, 2)]
 
 
+@pytest.mark.parametrize("key", [("day", "id"), ("id", "day")])
+def test_the_first_write_of_a_table_makes_its_key(bank: Bank, key: tuple[str, ...]) -> None:
+    keyed = bank.changed(replace(PAYMENTS, key=key))
+    with pytest.raises(KeyRepeated):
+        keyed.write(payments(MONDAY, 1, 2, 1), MONDAY)
+    assert not keyed.warehouse.exists(keyed.at.schema, keyed.at.table.name)
+    keyed.write(payments(MONDAY, 2, 1), MONDAY)
+    keyed.write(payments(TUESDAY, 1), TUESDAY)
+    with pytest.raises(KeyRepeated):
+        keyed.write(payments(TUESDAY, 1, 1), TUESDAY)
+    assert sorted(keyed.stored(MONDAY, TUESDAY)) == [(MONDAY, 1), (MONDAY, 2), (TUESDAY, 1)]
+
+
 @needs(Ability.APPEND)
 def test_appended_rows_are_of_the_slice_too(bank: Bank) -> None:
     with pytest.raises(RowsOutsideSlice):

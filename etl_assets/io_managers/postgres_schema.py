@@ -6,6 +6,8 @@ Each function takes an open transaction. No rows here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from etl_assets.contracts import Column, Table, quoted
@@ -16,6 +18,7 @@ from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.targets import Drift, Layout, Target
 
 NOTES = "_slices"
+INDEX_MEMORY = "256MB"
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,10 @@ def table_of(name: str, found: Found, partition_column: str | None) -> Table:
     return Table(name, f"{name}, as the database describes it.", columns, found.key, partition_column)
 
 
-def create(connection: Connection, target: Target, slice_: Slice) -> None:
+def create(connection: Connection, target: Target, slice_: Slice) -> bool:
     """The table exists as its contract says, with its layout; where drift may `add`, it has the missing columns.
+
+    Returns whether it was made just now: until this transaction ends nobody else can see it.
 
     Only who has to make or widen it waits for a lock: with one lock for all, neighbouring days could not be
     written at once.
@@ -81,16 +86,16 @@ def create(connection: Connection, target: Target, slice_: Slice) -> None:
     """
     found = find(connection, target.schema, target.table.name)
     if found and not _missing(target, found) and find(connection, target.schema, NOTES):
-        return
+        return False
     _lock_ddl(connection, target.name)
     found = find(connection, target.schema, target.table.name)
     _make_notes(connection, target)
     if found is None:
         _make(connection, target, slice_)
-    else:
-        for column in _missing(target, found):
-            kind = sql_type(column.type)
-            connection.execute(f"ALTER TABLE {sql_name(target)} ADD COLUMN {quoted(column.name)} {kind}")
+    for column in _missing(target, found) if found else ():
+        kind = sql_type(column.type)
+        connection.execute(f"ALTER TABLE {sql_name(target)} ADD COLUMN {quoted(column.name)} {kind}")
+    return found is None
 
 
 def _missing(target: Target, found: Found) -> list[Column]:
@@ -116,6 +121,25 @@ def _missing(target: Target, found: Found) -> list[Column]:
             f"table or the contract; `schema_drift: add` adds nullable columns by itself"
         )
     return missing
+
+
+@contextmanager
+def key_made_last(connection: Connection, target: Target) -> Iterator[None]:
+    """In the block a table that nobody else can see has no key; afterwards it has.
+
+    One sort at the end costs half of an index that grows row by row. Raises: psycopg's UniqueViolation.
+    """
+    if not target.table.key:
+        yield
+        return
+    table, key = sql_name(target), ", ".join(quoted(name) for name in target.table.key)
+    (name,) = connection.execute(
+        "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(%s) AND contype = 'p'", [table]
+    ).fetchone() or ("",)
+    connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}")
+    yield
+    connection.execute(f"SET LOCAL maintenance_work_mem = '{INDEX_MEMORY}'")
+    connection.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({key})")
 
 
 def _lock_ddl(connection: Connection, name: str) -> None:

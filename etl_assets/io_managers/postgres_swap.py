@@ -19,13 +19,12 @@ from psycopg import sql
 
 from etl_assets.contracts import quoted
 from etl_assets.io_managers.postgres_connections import Connection
-from etl_assets.io_managers.postgres_schema import Found, find, qualified, sql_name
+from etl_assets.io_managers.postgres_schema import INDEX_MEMORY, Found, find, qualified, sql_name
 from etl_assets.io_managers.postgres_statements import copy
 from etl_assets.io_managers.slices import Counts, Dimension, Part, Positions
 from etl_assets.io_managers.targets import Target
 
 WAIT_S, PAUSE_S = 1.0, 0.2
-INDEX_MEMORY = "256MB"
 
 
 def swap_in(connection: Connection, target: Target, counts: Counts, batches: Iterable[pa.Table], for_s: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow as pa
 from etl_assets.io_managers import postgres_statements as say
 from etl_assets.io_managers.errors import Permanent
 from etl_assets.io_managers.postgres_connections import Connection
-from etl_assets.io_managers.postgres_schema import create, sql_name
+from etl_assets.io_managers.postgres_schema import create, key_made_last, sql_name
 from etl_assets.io_managers.postgres_swap import swap_in
 from etl_assets.io_managers.slices import WHOLE, Counts, Slice
 from etl_assets.io_managers.targets import Layout, Mode, Target
@@ -46,10 +47,10 @@ class Write:
 
         Raises: RowsOutsideSlice, ContractBroken, SchemaDrifted, TypeRefused; the caller rolls back.
         """
-        create(connection, self.target, self.slice)
+        is_new = create(connection, self.target, self.slice)
         is_whole = self.mode is Mode.REPLACE_TABLE
         say.lock(connection, self.target, WHOLE if is_whole else self.slice)
-        counts = self._put(connection, batches, lock_for_s).by_key()
+        counts = self._put(connection, batches, lock_for_s, is_new=is_new).by_key()
         if is_whole:
             say.forget(connection, self.target)
         say.note_written(connection, self.target, counts, self.run_id, is_added=self.mode is Mode.APPEND)
@@ -57,7 +58,7 @@ class Write:
             say.note_refused(connection, self.target, self.refused, self.run_id)
         return counts
 
-    def _put(self, connection: Connection, batches: Iterable[pa.Table], lock_for_s: float) -> Counts:
+    def _put(self, connection: Connection, batches: Iterable[pa.Table], lock_for_s: float, *, is_new: bool) -> Counts:
         counts, table = Counts(self.slice), self.target.table
         shaped = (table.shape(batch) for batch in batches)
         if self.target.layout is Layout.PARTITIONED:
@@ -67,7 +68,8 @@ class Write:
         else:
             if self.mode is not Mode.APPEND:
                 say.delete(connection, self.target, WHOLE if self.mode is Mode.REPLACE_TABLE else self.slice)
-            say.copy(connection, sql_name(self.target), _counted(shaped, counts), table)
+            with key_made_last(connection, self.target) if is_new else nullcontext():
+                say.copy(connection, sql_name(self.target), _counted(shaped, counts), table)
         return counts
 
 
