@@ -3,6 +3,7 @@
 | key | meaning |
 |---|---|
 | `contract` | `Table.to_dict()`, or "inferred": the table is what the first rows need |
+| `schema` | another schema than the key's prefix |
 | `partition_expr` | the partition column; for MultiPartitions a column per dimension |
 | `keys` | the unique columns of an inferred table |
 | `write_mode` | `targets.Mode` |
@@ -55,7 +56,7 @@ def asked_of(metadata: Mapping[str, Any] | None, key: dg.AssetKey) -> Asked:
     contract = _contract(said.get(CONTRACT), key)
     column = contract.partition_column if contract else None
     return Asked(
-        schema="_".join(key.path[:-1]) or "public",
+        schema=said.get("schema") or "_".join(key.path[:-1]) or "public",
         table=contract.name if contract else key.path[-1],
         contract=contract,
         partition_expr=said.get("partition_expr", column),

@@ -14,12 +14,13 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from etl_assets.contracts import Table
+from etl_assets.io_managers.drift import Found
 from etl_assets.io_managers.errors import NeverWritten, Permanent
 from etl_assets.io_managers.frames import rows_of
 from etl_assets.io_managers.postgres_connections import Connection, Connections
 from etl_assets.io_managers.postgres_reading import Selection
-from etl_assets.io_managers.postgres_schema import NOTES, Found, create, find, qualified, table_of
-from etl_assets.io_managers.postgres_types import sql_type
+from etl_assets.io_managers.postgres_schema import NOTES, create, find, qualified, table_of
+from etl_assets.io_managers.postgres_types import inferred, sql_type
 from etl_assets.io_managers.postgres_writing import Write
 from etl_assets.io_managers.slices import WHOLE, Slice
 from etl_assets.io_managers.targets import Drift, Mode, Target
@@ -155,6 +156,10 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
         if found := self._find(schema, name):
             return table_of(name, found, partition_column)
         raise NeverWritten(f"{schema}.{name} has never been written; materialise it first")
+
+    def inferred(self, name: str, rows: pa.Schema, key: tuple[str, ...], partition_column: str | None) -> Table:
+        """The contract that rows of this schema need. Raises: TypeRefused with the column."""
+        return inferred(name, rows, key, partition_column)
 
     def written(self, schema: str, name: str) -> frozenset[str]:
         """Partition keys that have been written, empty ones included."""

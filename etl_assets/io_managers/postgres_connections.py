@@ -19,16 +19,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    retry_if_not_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
-from etl_assets.io_managers.errors import NoRoom, OutcomeUnknown, Refused, Unavailable, translated
+from etl_assets.io_managers.errors import OutcomeUnknown, Refused, Unavailable
+from etl_assets.io_managers.postgres_errors import translated
+from etl_assets.io_managers.retries import retried
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Result = TypeVar("Result")
@@ -106,7 +100,7 @@ class Connections:
         server cannot say whether it happened.
         """
         once = partial(self._once, work, is_idempotent=is_idempotent)
-        return _retried(once, self.retry_for_s if is_repeatable else 0)
+        return retried(once, self.retry_for_s if is_repeatable else 0)
 
     def fetch(self, read: Callable[[adbc.Connection], Result]) -> Result:
         """What `read` returns; tried again like `run`."""
@@ -115,7 +109,7 @@ class Connections:
             with self.reading() as connection:
                 return read(connection)
 
-        return _retried(once, self.retry_for_s)
+        return retried(once, self.retry_for_s)
 
     @contextmanager
     def reading(self) -> Iterator[adbc.Connection]:
@@ -153,7 +147,7 @@ class Connections:
     def _status(self, transaction: str) -> str | None:
         """Asked of the server: appending again what was committed would double it. None where it does not know."""
         try:
-            return _retried(lambda: self._decided(transaction), max(self.retry_for_s, ASK_FOR_S))
+            return retried(lambda: self._decided(transaction), max(self.retry_for_s, ASK_FOR_S))
         except Unavailable:
             return None
 
@@ -223,15 +217,3 @@ def _ping_arrow(connection: adbc.Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-
-
-def _retried(call: Callable[[], Result], for_s: float) -> Result:
-    """Exponential waits with jitter, so that the writers of a server that restarts do not all knock at once."""
-    retrying = Retrying(
-        retry=retry_if_exception_type(Unavailable) & retry_if_not_exception_type(NoRoom),
-        stop=stop_after_delay(for_s) if for_s else stop_after_attempt(1),
-        wait=wait_random_exponential(multiplier=0.1, max=3),
-        reraise=True,
-    )
-    result: Result = retrying(call)
-    return result

@@ -8,27 +8,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from etl_assets.contracts import Column, Table, quoted
-from etl_assets.io_managers.errors import Permanent, SchemaDrifted
+from etl_assets.io_managers.drift import Found, lacking
+from etl_assets.io_managers.errors import Permanent
 from etl_assets.io_managers.postgres_connections import Connection
 from etl_assets.io_managers.postgres_types import arrow_of, sql_type
 from etl_assets.io_managers.slices import Slice
-from etl_assets.io_managers.targets import Drift, Layout, Target
+from etl_assets.io_managers.targets import Layout, Target
 
 NOTES = "_slices"
 INDEX_MEMORY = "256MB"
-
-
-@dataclass(frozen=True)
-class Found:
-    """A table in the catalogue: columns with their types as printed, the key, whether it is partitioned."""
-
-    types: dict[str, str]
-    not_null: frozenset[str]
-    key: tuple[str, ...]
-    is_partitioned: bool
 
 
 def qualified(schema: str, name: str) -> str:
@@ -85,42 +75,17 @@ def create(connection: Connection, target: Target, slice_: Slice) -> bool:
     Raises: SchemaDrifted, TypeRefused; nothing was deleted or changed.
     """
     found = find(connection, target.schema, target.table.name)
-    if found and not _missing(target, found) and find(connection, target.schema, NOTES):
+    if found and not lacking(target, found, sql_type) and find(connection, target.schema, NOTES):
         return False
     _lock_ddl(connection, target.name)
     found = find(connection, target.schema, target.table.name)
     _make_notes(connection, target)
     if found is None:
         _make(connection, target, slice_)
-    for column in _missing(target, found) if found else ():
+    for column in lacking(target, found, sql_type) if found else ():
         kind = sql_type(column.type)
         connection.execute(f"ALTER TABLE {sql_name(target)} ADD COLUMN {quoted(column.name)} {kind}")
     return found is None
-
-
-def _missing(target: Target, found: Found) -> list[Column]:
-    """The contract's columns that the table lacks and may get. Raises: SchemaDrifted for every other difference."""
-    wanted = {column.name: sql_type(column.type) for column in target.table.columns}
-    missing = [column for column in target.table.columns if column.name not in found.types]
-    extra = [name for name in found.types if name not in wanted]
-    may_add = target.drift is Drift.ADD
-    problems = {
-        "lacks the columns": [c.name for c in missing if not may_add or c.name in target.table.required],
-        "has columns of its own": [name for name in extra if not may_add or name in found.not_null],
-        "has other types in": [
-            f"{name}: {found.types[name]} instead of {kind}"
-            for name, kind in wanted.items()
-            if name in found.types and found.types[name] != kind
-        ],
-        "has another key": [] if found.key == target.table.key else [list(found.key)],
-        "has another layout": [] if found.is_partitioned == (target.layout is Layout.PARTITIONED) else [target.layout],
-    }
-    if said := [f"{problem} {names}" for problem, names in problems.items() if names]:
-        raise SchemaDrifted(
-            f"{target.name} in the database is not what its contract says: it {', it '.join(said)}. Migrate the "
-            f"table or the contract; `schema_drift: add` adds nullable columns by itself"
-        )
-    return missing
 
 
 @contextmanager

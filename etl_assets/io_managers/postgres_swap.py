@@ -18,8 +18,9 @@ import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.contracts import quoted
+from etl_assets.io_managers.drift import Found
 from etl_assets.io_managers.postgres_connections import Connection
-from etl_assets.io_managers.postgres_schema import INDEX_MEMORY, Found, find, qualified, sql_name
+from etl_assets.io_managers.postgres_schema import INDEX_MEMORY, find, qualified, sql_name
 from etl_assets.io_managers.postgres_statements import copy
 from etl_assets.io_managers.slices import Counts, Dimension, Part, Positions
 from etl_assets.io_managers.targets import Target
