@@ -18,6 +18,7 @@ from etl_assets.io_managers.postgres_connections import close_all
 from etl_assets.resources import ModelRegistry
 from etl_assets_tests.bank import Platform
 from etl_assets_tests.model_traffic import INPUTS, normal
+from etl_assets_tests.snowflake_server import *  # noqa: F403  its fixtures, by its `__all__`
 from etl_assets_tests.specs import minimal_spec
 from models.scorer import Scorer
 from models.training import Trained, train
@@ -35,8 +36,16 @@ BANK = {
     "training": {"weeks": 4, "min_rows": 100, "min_days": 7},
     "batch_rules": {"max_quarantined_share": 0.05},
 }
+LIVE = "live_snowflake"
 # Data of tests may be lost with the machine; waiting for the disk is not what they test.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No test goes to an account of which `-m` does not speak, whatever variables are set."""
+    left_out = [item for item in items if item.get_closest_marker(LIVE) and LIVE not in config.option.markexpr]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
