@@ -16,6 +16,7 @@ class Ability(StrEnum):
     UPSERT = "upsert"
     REPLACE_TABLE = "replace_table"
     RECTANGLES = "slices of several dimensions"
+    ANY_SCHEMA = "a schema of any name"
     WRITES_UNDER_READERS = "a write ends while a stranger's transaction has the table open"
 
 

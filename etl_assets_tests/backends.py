@@ -19,6 +19,8 @@ from etl_assets.io_managers.targets import Layout, Mode, Target
 from etl_assets_tests.conftest import empty_database
 from etl_assets_tests.payments import Bank
 from etl_assets_tests.postgres_backend import PostgresBackend
+from etl_assets_tests.snowflake_backend import snowflake_backend
+from etl_assets_tests.snowflake_live import live_snowflake
 
 
 class Warehouse(Protocol):
@@ -61,6 +63,29 @@ class Backend(Protocol):
     def layout(self) -> Layout: ...
 
     @property
+    def slowness(self) -> float:
+        """How many times as long as in PostgreSQL a write takes: tests repeat less, and wait longer for its middle."""
+
+    @property
+    def longest_name(self) -> int:
+        """Bytes, or letters of ASCII, that a name may have."""
+
+    @property
+    def outlives_sessions(self) -> bool:
+        """Whether a stream is written to its end though its session was lost, if it may be tried again."""
+
+    @property
+    def writers_queue(self) -> bool:
+        """Whether a writer of a slice waits for one that has begun before it, and not only for its last step."""
+
+    @property
+    def holds_null_characters(self) -> bool:
+        """Whether its text may have the character 0x00."""
+
+    def refuses(self, kind: pa.DataType) -> bool:
+        """Whether it has no exact type for it, though other backends have."""
+
+    @property
     def cannot(self) -> Mapping[str, type[Exception]]:
         """By ability the refusal with which a test that needs it fails."""
 
@@ -90,7 +115,11 @@ class Backend(Protocol):
 BACKENDS: Mapping[str, Callable[[pytest.FixtureRequest], Backend]] = {
     "postgres-plain": lambda request: _postgres(request, Layout.PLAIN),
     "postgres-partitioned": lambda request: _postgres(request, Layout.PARTITIONED),
+    "snowflake": snowflake_backend,
+    "snowflake-live": live_snowflake,
 }
+ASKED_FOR = {"snowflake-live": pytest.mark.live_snowflake}
+"""By backend the mark without which no test goes there."""
 
 
 def _postgres(request: pytest.FixtureRequest, layout: Layout) -> Backend:
@@ -104,7 +133,7 @@ def a_suite_database(server: embedded_postgres.Server) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(name="backend", params=BACKENDS)
+@pytest.fixture(name="backend", params=[pytest.param(name, marks=ASKED_FOR.get(name, ())) for name in BACKENDS])
 def a_backend(request: pytest.FixtureRequest) -> Backend:
     backend = BACKENDS[request.param](request)
     backend.clear()

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.io_managers.errors import Permanent, Unavailable
@@ -67,10 +68,18 @@ class PostgresBackend:
 
     url: str
     layout: Layout
+    slowness: float = 1
+    longest_name: int = 63
+    outlives_sessions: bool = False
+    writers_queue: bool = True
+    holds_null_characters: bool = False
 
     @property
     def cannot(self) -> Mapping[str, type[Exception]]:
         return CANNOT[self.layout]
+
+    def refuses(self, kind: pa.DataType) -> bool:  # noqa: ARG002  the other backends have their exceptions
+        return False
 
     def warehouse(self, *, retry_for_s: float = 0, lock_timeout_s: float = 30) -> PostgresWarehouse:
         return PostgresWarehouse(url=self.url, retry_for_s=retry_for_s, lock_timeout_s=lock_timeout_s)

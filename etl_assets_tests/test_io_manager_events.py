@@ -122,5 +122,5 @@ def test_the_url_comes_from_the_environment_and_stays_out_of_every_repr(
     assert job.execute_in_process().success
     resolved = PostgresIOManager(url=database)
     password = str(conninfo_to_dict(database)["password"])
-    shown = [resolved, resolved.warehouse, resolved.connections, manager, definitions]
+    shown = [resolved, resolved.tables, resolved.connections, manager, definitions]
     assert [password in f"{it!r}{it}" for it in shown] == [False] * len(shown)

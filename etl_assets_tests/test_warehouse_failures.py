@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pyarrow as pa
 import pytest
@@ -75,12 +76,12 @@ def test_a_stream_that_fails_half_way_leaves_the_old_rows(backend: Backend, bank
 
 
 def test_a_connection_dropped_in_the_middle_of_a_stream_leaves_the_old_rows(backend: Backend) -> None:
-    """Even with retries: the half of the stream that is consumed will not come again."""
+    """Even with retries: the half of the stream that is consumed will not come again, unless it is kept aside."""
     bank = Bank.of(backend.warehouse(retry_for_s=15), backend.layout)
     bank.write(payments(MONDAY, 1), MONDAY)
-    with pytest.raises(Unavailable):
+    with nullcontext() if backend.outlives_sessions else pytest.raises(Unavailable):
         bank.write(_breaking(backend.lose_connections), MONDAY)
-    assert bank.stored(MONDAY) == [(MONDAY, 1)]
+    assert bank.rows(MONDAY).num_rows == (40_000 if backend.outlives_sessions else 1)
     bank.write(payments(MONDAY, 2), MONDAY)
     assert bank.stored(MONDAY) == [(MONDAY, 2)]
 
@@ -100,6 +101,6 @@ def test_a_wrong_password_is_permanent_and_stays_out_of_the_message(backend: Bac
         lambda: wrong.written("bank", "payments"),
         lambda: Bank.of(wrong, backend.layout).write(payments(MONDAY), MONDAY),
     ):
-        with pytest.raises(Refused, match="refuses the login") as refusal:
+        with pytest.raises(Refused, match=r"refuses (the login|user or password)") as refusal:
             use()
         assert "topsecret" not in str(refusal.value.description) + repr(wrong)

@@ -122,5 +122,6 @@ def _tuples(rows: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def test_any_sequence_of_operations_is_that_of_a_dictionary(backend: Backend) -> None:
-    moderate = settings(deadline=None, max_examples=10, stateful_step_count=20)
+    examples = max(3, int(10 / backend.slowness))
+    moderate = settings(deadline=None, max_examples=examples, stateful_step_count=20)
     run_state_machine_as_test(lambda: Partitions(backend), settings=moderate)  # type: ignore[arg-type]

@@ -10,5 +10,5 @@ class PostgresIOManager(PostgresSettings, WarehouseIOManager):
     """The slice of a run's partitions holds exactly what the asset returned, or what it held before."""
 
     @property
-    def warehouse(self) -> PostgresWarehouse:
+    def tables(self) -> PostgresWarehouse:
         return PostgresWarehouse(**self.model_dump(include=set(PostgresSettings.model_fields)))

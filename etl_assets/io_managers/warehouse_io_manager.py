@@ -65,7 +65,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     @property
     @abstractmethod
-    def warehouse(self) -> Warehouse:
+    def tables(self) -> Warehouse:
         """The tables behind it."""
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
@@ -75,12 +75,12 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         asked = asked_of(context.definition_metadata, context.asset_key)
         try:
             rows = rows_of(partial.rows)
-            contract = asked.contract or self.warehouse.inferred(
+            contract = asked.contract or self.tables.inferred(
                 asked.table, rows.schema, asked.keys, asked.partition_column
             )
             target = Target(asked.schema, contract, asked.layout, asked.drift)
             slice_ = slice_of(context, asked.partition_expr, contract.schema)
-            counts = self.warehouse.write(
+            counts = self.tables.write(
                 target, slice_, partial.rows, context.run_id, mode=asked.mode, refused=partial.refused
             )
         except (ContractBroken, Permanent) as refusal:
@@ -104,7 +104,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         asked = asked_of(upstream.definition_metadata, context.asset_key)
         said = context.definition_metadata or {}
         columns: Sequence[str] | None = said.get("columns")
-        warehouse = self.warehouse
+        warehouse = self.tables
         try:
             contract = asked.contract or warehouse.described(asked.schema, asked.table, asked.partition_column)
             slice_ = slice_of(context, asked.partition_expr, contract.schema)
