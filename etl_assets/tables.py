@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from etl_assets.certificate_tables import MIRROR_CERTIFICATES
 from etl_assets.contracts import Column, Table
 from etl_assets.feature_groups import Need, supported
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
@@ -187,4 +188,5 @@ def scored_table(spec: InstitutionSpec) -> Table:
 def all_tables(spec: InstitutionSpec) -> tuple[Table, ...]:
     """Every table of one institution, in the order of the graph."""
     first = (DELIVERIES, SCHEMA_EVENTS, raw_table(spec), cleaned_table(spec), QUARANTINED, ROW_ACCOUNT)
-    return (*first, featured_table(spec), PROMOTIONS, scored_table(spec), CORRECTIONS, REPLAYS, DAY_CONTENTS)
+    last = (CORRECTIONS, REPLAYS, DAY_CONTENTS, MIRROR_CERTIFICATES)
+    return (*first, featured_table(spec), PROMOTIONS, scored_table(spec), *last)
