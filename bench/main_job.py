@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from etl_assets import embedded_postgres, environment, report
+from etl_assets import embedded_postgres, embedded_snowflake, environment, report
 from etl_assets.backfill import LayerRun, Request, backfill, planned
 from etl_assets.definitions import build_definitions
 from etl_assets.institution_spec import InstitutionSpec, load_spec
@@ -86,6 +86,7 @@ def server() -> Iterator[Path]:
             yield state
         finally:
             os.chdir(before)
+            embedded_snowflake.destroy(state / "snowflake")
             embedded_postgres.destroy(state)
 
 

@@ -30,7 +30,7 @@ from etl_assets.institution import definitions_of
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
-from etl_assets.resources import ModelRegistry
+from etl_assets.resources import ModelRegistry, snowflake_resources
 from etl_assets.sources.listing import Found, listed
 
 FILES_PER_DAY = 20
@@ -74,6 +74,7 @@ class Sensor:
             "warehouse": self.warehouse,
             "warehouse_io": PostgresIOManager(**self.warehouse.model_dump()),
             "registry": ModelRegistry(tracking_uri="", artifact_root=""),
+            **snowflake_resources(),
         }
         self.definitions = dg.Definitions.merge(definitions_of(self.spec), dg.Definitions(resources=resources))
         self.repository = self.definitions.get_repository_def()

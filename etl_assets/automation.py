@@ -62,7 +62,7 @@ def restating(tenant: Tenant, jobs: Sequence[Any]) -> dg.SensorDefinition:
         tags={TAG: spec.institution},
     )
     def tick(context: dg.SensorEvaluationContext, warehouse: PostgresWarehouse) -> dg.SensorResult:
-        if running := _running(context.instance, spec.institution):
+        if running := unfinished(context.instance, spec.institution):
             return dg.SensorResult(skip_reason=f"waiting for runs of {spec.institution} to end: {running}")
         contents = Contents(warehouse, spec)
         notes = contents.notes()
@@ -160,7 +160,7 @@ class Tick:
         return {r.dagster_run.run_id: at for r in records if (at := _instant(r.start_time)) is not None}
 
 
-def _running(instance: DagsterInstance, institution: str) -> int:
+def unfinished(instance: DagsterInstance, institution: str) -> int:
     """Runs of the institution that have not ended, whoever launched them."""
     runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
     return sum(_is_of(run, institution) for run in runs)

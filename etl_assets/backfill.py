@@ -1,6 +1,7 @@
 """A date range of one institution, run layer by layer: one run per partitioning, in the order of the graph.
 
-One run cannot mix daily and weekly partitions, and scores need the versions that the weekly run puts in force.
+One run cannot mix daily and weekly partitions, and scores need the versions that the weekly run puts in force. The
+mirrors come last, in a run of their own: one that fails leaves everything before it complete.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance
 
-from etl_assets.institution import LAYERS
+from etl_assets.institution import LAYERS, MIRRORS
+from etl_assets.resources import UNCONFIGURED, snowflake_is_configured
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 OnStep = Callable[[str], None]
@@ -63,11 +65,17 @@ def planned(definitions: dg.Definitions, instance: DagsterInstance, request: Req
     old scores of its weeks stale.
     """
     plan: list[Planned] = []
-    for layer in LAYERS:
+    for layer in _layers(definitions, request.institution):
         job = definitions.resolve_job_def(f"{request.institution}__{layer}")
         done = _materialised(job, instance) if request.only_missing and not plan else frozenset[str]()
         plan += [Planned(job, layer, *span) for span in spans(_keys(job, request), done)]
     return plan
+
+
+def left_out(definitions: dg.Definitions, institution: str) -> str | None:
+    """Why the institution's mirrors are in no plan, for people; None where they are, or where it has none."""
+    has_mirrors = definitions.get_repository_def().has_job(f"{institution}__{MIRRORS}")
+    return UNCONFIGURED if has_mirrors and not snowflake_is_configured() else None
 
 
 def backfill(plan: Sequence[Planned], instance: DagsterInstance, on_step: OnStep) -> Iterator[LayerRun]:
@@ -80,6 +88,13 @@ def spans(keys: Sequence[str], done: Collection[str]) -> list[tuple[str, str]]:
     """First and last key of each unbroken range of `keys` that is not done."""
     ranges = [list(group) for is_missing, group in groupby(keys, key=lambda key: key not in done) if is_missing]
     return [(group[0], group[-1]) for group in ranges]
+
+
+def _layers(definitions: dg.Definitions, institution: str) -> list[str]:
+    """Those that the institution has and that can run here."""
+    jobs = definitions.get_repository_def()
+    there = [layer for layer in LAYERS if jobs.has_job(f"{institution}__{layer}")]
+    return [layer for layer in there if layer != MIRRORS or snowflake_is_configured()]
 
 
 def _keys(job: dg.JobDefinition, request: Request) -> list[str]:
@@ -105,7 +120,7 @@ def _run(run: Planned, instance: DagsterInstance, on_step: OnStep) -> LayerRun:
 
 def _error(result: dg.ExecuteInProcessResult) -> str:
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return "; ".join(_in_words(data) for data in failures) or "the run failed before its first step"
+    return "; ".join(dict.fromkeys(map(_in_words, failures))) or "the run failed before its first step"
 
 
 def _in_words(failure: Any) -> str:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from etl_assets import embedded_postgres, environment
+from etl_assets import embedded_postgres, embedded_snowflake, environment
+from etl_assets.commands import certificates as cli_certificates
 from etl_assets.commands import institutions as cli_institutions
 from etl_assets.commands import quarantine as cli_quarantine
 from etl_assets.commands.hints import program
 from etl_assets.embedded_postgres_files import PostgresUnavailable
+from etl_assets.embedded_snowflake import SnowflakeUnavailable
 from etl_assets.institution_spec import SpecRefused
 from etl_assets.terminal import fault, terminal
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
 cli_institutions.add_to(app)
+app.command()(cli_certificates.certificates)
 console = terminal(120, highlight=True)
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])]
 
@@ -49,7 +52,7 @@ def demo() -> None:
     console.print(f"\nDone in {monotonic() - began:.0f} s. What to open next:")
     console.print("  make dev     the same in the Dagster UI, with MLflow beside it")
     console.print('  psql "$(grep ^ETL_WAREHOUSE_URL= .env | cut -d= -f2-)"     the tables', soft_wrap=True)
-    console.print("  make stop    stops PostgreSQL, which still runs;   make clean    removes everything")
+    console.print("  make stop    stops both databases, which still run;   make clean    removes everything")
     _exit(failed)
 
 
@@ -61,10 +64,10 @@ def backfill(
     *,
     only_missing: Annotated[bool, typer.Option(help="Leave alone the partitions that are materialised.")] = False,
 ) -> None:
-    """Run FIRST .. LAST of one institution: one run per partitioning, raw to scored."""
+    """Run FIRST .. LAST of one institution: one run per partitioning, raw to scored, then its mirrors."""
     import dagster as dg
 
-    from etl_assets.backfill import Request, planned
+    from etl_assets.backfill import Request, left_out, planned
     from etl_assets.backfill import backfill as run_backfill
     from etl_assets.definitions import build_definitions
 
@@ -73,7 +76,8 @@ def backfill(
     request = Request(spec.institution, first.date(), last.date(), only_missing)
     runs = []
     with dg.DagsterInstance.from_config(".") as instance, console.status("Starting ...") as status:
-        plan = planned(build_definitions(), instance, request)
+        definitions = build_definitions()
+        plan = planned(definitions, instance, request)
         if not plan and not only_missing:
             raise typer.BadParameter(
                 f"{institution} has no business date in {first:%Y-%m-%d} .. {last:%Y-%m-%d}: "
@@ -83,13 +87,15 @@ def backfill(
             runs.append(run)
             outcome = "[red]failed[/red]" if run.error else "ok"
             console.print(f"{run.layer:<7} {run.first} .. {run.last}  {outcome}  run {run.run_id}")
+        if why := left_out(definitions, spec.institution):
+            console.print(f"mirrors skipped; {why}")
     console.print(f"What became of each delivery: {program()} deliveries {spec.institution}", highlight=False)
     _exit([run for run in runs if run.error])
 
 
 @app.command()
 def up() -> None:
-    """Start PostgreSQL if none is given and write the .env that plain `dagster dev` reads."""
+    """Start PostgreSQL and Snowflake if none are given and write the .env that plain `dagster dev` reads."""
     _prepared()
     console.print("PostgreSQL answers; .env is written. Now: dagster dev")
 
@@ -113,13 +119,15 @@ def dictionary(institution: str) -> None:
 
 @app.command()
 def stop() -> None:
-    """Stop the embedded PostgreSQL; its data stay."""
+    """Stop the embedded PostgreSQL and Snowflake; their data stay."""
+    embedded_snowflake.stop(environment.state_folder() / "snowflake")
     embedded_postgres.stop(environment.state_folder())
 
 
 @app.command()
 def clean() -> None:
-    """Stop the embedded PostgreSQL and remove its data."""
+    """Stop the embedded PostgreSQL and Snowflake and remove their data."""
+    embedded_snowflake.destroy(environment.state_folder() / "snowflake")
     embedded_postgres.destroy(environment.state_folder())
 
 
@@ -135,7 +143,7 @@ def main() -> None:
 
 def _explained(error: Exception) -> str | None:
     """What a person can act on. Imported late, for `--help` and `check` need neither Dagster nor torch."""
-    if isinstance(error, (SpecRefused, environment.SettingMissing, PostgresUnavailable)):
+    if isinstance(error, (SpecRefused, environment.SettingMissing, PostgresUnavailable, SnowflakeUnavailable)):
         return str(error)
     from etl_assets.io_managers.errors import Permanent, Unavailable
 

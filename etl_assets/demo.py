@@ -18,6 +18,7 @@ from rich.table import Table
 from etl_assets import report
 from etl_assets.backfill import LayerRun, Request, planned
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
+from etl_assets.demo_mirrors import show_certificates
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.side_by_side import run_side_by_side
@@ -55,6 +56,7 @@ def run(console: Console, deliveries: Path, warehouse: PostgresWarehouse) -> lis
     specs = load_institutions(DEMO_INSTITUTIONS)
     failed = _backfill_all(console, specs)
     _show(console, [_result(warehouse, spec, deliveries) for spec in specs])
+    show_certificates(console, warehouse, specs)
     return failed
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from etl_assets import embedded_postgres
+from etl_assets import embedded_postgres, embedded_snowflake
 from etl_assets.spec.privacy import KEY_VARIABLE
 
 DATABASES = {"ETL_WAREHOUSE_URL": "etl_warehouse", "ETL_DAGSTER_URL": "etl_dagster", "ETL_MLFLOW_URL": "etl_mlflow"}
@@ -31,13 +31,14 @@ def state_folder() -> Path:
 def prepare(state: Path) -> dict[str, str]:
     """Servers answer, databases exist, and this process and `.env` name them.
 
-    With `ETL_POSTGRES_URL` set, that server is used and nothing is started.
+    With `ETL_POSTGRES_URL` set, that server is used and nothing is started. With `SNOWFLAKE_ACCOUNT` set, that account
+    is used; without either, a local stand-in for one.
     """
     given = os.environ.get("ETL_POSTGRES_URL")
     server = given or embedded_postgres.start(state).url("postgres")
     embedded_postgres.databases(server, list(DATABASES.values()))
     variables = {"ETL_POSTGRES_URL": server, **urls(server), **folders(state), **tuning()}
-    variables |= token_key(None if given else state)
+    variables |= token_key(None if given else state) | ({} if given else snowflake(state))
     os.environ.update(variables)
     write_env(Path(".env"), variables)
     return variables
@@ -91,6 +92,19 @@ def token_key(state: Path | None) -> dict[str, str]:
             _write_private(path, secrets.token_urlsafe(32))
         secret = path.read_text(encoding="utf-8")
     return {KEY_VARIABLE: secret} if secret else {}
+
+
+def snowflake(state: Path) -> dict[str, str]:
+    """Where the local stand-in for Snowflake answers, started for this; nothing where an account is given."""
+    if os.environ.get("SNOWFLAKE_ACCOUNT"):
+        return {}
+    return snowflake_variables(embedded_snowflake.start(state / "snowflake"))
+
+
+def snowflake_variables(server: embedded_snowflake.Server) -> dict[str, str]:
+    """What names the stand-in to everything that would else use an account."""
+    parameters = server.parameters | {"allow_password": True}
+    return {f"SNOWFLAKE_{name.upper()}": str(value) for name, value in parameters.items()}
 
 
 def write_env(path: Path, variables: dict[str, str]) -> None:

@@ -1,16 +1,17 @@
-"""The `Institution` Dagster component: one spec becomes one tenant's assets, checks, jobs and sensor.
+"""The `Institution` Dagster component: one spec becomes one tenant's assets, checks, jobs and sensors.
 
 Composition only; per-tenant code has no place here or anywhere.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 
 from etl_assets.assets.autoencoder import autoencoder
 from etl_assets.assets.cleaned import cleaned_transactions
 from etl_assets.assets.featured import featured_transactions
+from etl_assets.assets.mirrored import mirror, mirrored_tables
 from etl_assets.assets.raw import raw_transactions
 from etl_assets.assets.scored import scored_transactions
 from etl_assets.assets.tenant import Tenant
@@ -18,8 +19,12 @@ from etl_assets.audit import PROMISES
 from etl_assets.automation import restating, restating_jobs
 from etl_assets.checks import every_partition_was_published, promises_kept
 from etl_assets.institution_spec import InstitutionSpec
+from etl_assets.mirroring.catching_up import MIRRORS, catching_up
+from etl_assets.mirroring.checks import mirror_checks
 from etl_assets.repair.jobs import quarantine_jobs
+from etl_assets.resources import snowflake_resources
 from etl_assets.sensors import arrivals
+from etl_assets.spec.mirror import MirroredTable
 
 REFUSING = ("raw_transactions", "cleaned_transactions")
 LAYERS = {
@@ -32,6 +37,7 @@ LAYERS = {
     ),
     "weekly": ("autoencoder",),
     "scores": ("scored_transactions",),
+    MIRRORS: get_args(MirroredTable),  # in Snowflake, as far as the institution names them
 }
 CARRIED = LAYERS["daily"] + LAYERS["scores"]
 
@@ -47,10 +53,13 @@ class Institution(dg.Component, dg.Model, dg.Resolvable):
 
 
 def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
-    """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored, with their checks."""
+    """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored, with their checks.
+
+    Each of the tables has a mirror behind it, if the institution names it.
+    """
     tenant = Tenant(spec)
     carrying, restated = carrying_job(tenant), restating_jobs(tenant, _job)
-    return dg.Definitions(
+    own = dg.Definitions(
         assets=[
             raw_transactions(tenant),
             cleaned_transactions(tenant),
@@ -62,14 +71,27 @@ def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
             *(promises_kept(tenant, table) for table in sorted({promise.table for promise in PROMISES})),
             *(every_partition_was_published(tenant, table) for table in REFUSING),
         ],
-        jobs=[*jobs_of(tenant), carrying, *restated, *quarantine_jobs(tenant, lambda: definitions_of(spec))],
+        jobs=[*jobs_of(tenant), carrying, *restated, *quarantine_jobs(tenant, lambda: _runnable(spec))],
         sensors=[arrivals(tenant, carrying), restating(tenant, restated)],
+    )
+    return dg.Definitions.merge(own, mirrors_of(tenant)) if spec.snowflake.tables else own
+
+
+def mirrors_of(tenant: Tenant) -> dg.Definitions:
+    """What the institution has in Snowflake: assets, checks, a job for ranges, a sensor that catches up."""
+    tables = mirrored_tables(tenant.spec)
+    job = _job_of(tenant, MIRRORS, [tenant.mirror(table.name) for table in tables])
+    return dg.Definitions(
+        assets=[mirror(tenant, table) for table in tables],
+        asset_checks=mirror_checks(tenant),
+        jobs=[job],
+        sensors=[catching_up(tenant, job)],
     )
 
 
 def jobs_of(tenant: Tenant) -> list[Any]:
-    """One job per partitioning, in the order in which a backfill runs them."""
-    return [_job(tenant, layer, assets) for layer, assets in LAYERS.items()]
+    """One job per partitioning in PostgreSQL, in the order in which a backfill runs them."""
+    return [_job(tenant, layer, assets) for layer, assets in LAYERS.items() if layer != MIRRORS]
 
 
 def carrying_job(tenant: Tenant) -> Any:
@@ -78,7 +100,13 @@ def carrying_job(tenant: Tenant) -> Any:
 
 
 def _job(tenant: Tenant, name: str, assets: Sequence[str]) -> Any:
-    return dg.define_asset_job(
-        f"{tenant.spec.institution}__{name}",
-        selection=dg.AssetSelection.assets(*(tenant.key(asset) for asset in assets)),
-    )
+    return _job_of(tenant, name, [tenant.key(asset) for asset in assets])
+
+
+def _job_of(tenant: Tenant, name: str, keys: Sequence[dg.AssetKey]) -> Any:
+    return dg.define_asset_job(f"{tenant.spec.institution}__{name}", selection=dg.AssetSelection.assets(*keys))
+
+
+def _runnable(spec: InstitutionSpec) -> dg.Definitions:
+    """With what the mirrors name; who runs the other assets in a job of his own brings their connections."""
+    return dg.Definitions.merge(definitions_of(spec), dg.Definitions(resources=snowflake_resources()))

@@ -31,6 +31,7 @@ from etl_assets.spec.columns import (
 from etl_assets.spec.deliveries import Csv, Deliveries, FolderUnset
 from etl_assets.spec.file import Place, SpecRefused, yaml_file
 from etl_assets.spec.learning import Labels, Training
+from etl_assets.spec.mirror import Mirror
 from etl_assets.spec.mistakes import Contradiction, in_words, refused
 from etl_assets.spec.privacy import PersonalData, contradictions
 from etl_assets.spec.rules import AlertBudget, BatchRules, RowRule, doubtful_expressions
@@ -111,6 +112,8 @@ class InstitutionSpec(Strict):
     """How many alerts people can look at."""
     training: Training = Training()
     """How much history the weekly model learns from."""
+    snowflake: Mirror = Mirror()
+    """Which tables are mirrored in Snowflake."""
 
     @field_validator("time_zone")
     @classmethod

@@ -17,7 +17,7 @@ from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
 from etl_assets.io_managers.postgres_schema import qualified
-from etl_assets.resources import ModelRegistry
+from etl_assets.resources import ModelRegistry, snowflake_resources
 
 HEADER = "id;card;shop;at;amount\n"
 
@@ -38,6 +38,7 @@ class Platform:
             "warehouse": self.warehouse,
             "warehouse_io": PostgresIOManager(**self.warehouse.model_dump()),
             "registry": self.registry,
+            **snowflake_resources(),
         }
         executor = dg.Definitions(resources=resources, executor=dg.in_process_executor)
         return dg.Definitions.merge(definitions_of(self.spec), executor)
@@ -80,8 +81,9 @@ class Platform:
         return {found for name in names for found in self._failed(name)}
 
     def evaluated_checks(self) -> dict[str, set[str | None]]:
-        """Every check of the institution with the partitions that have a verdict."""
-        keys = self.definitions.resolve_asset_graph().asset_check_keys
+        """Every check of the institution's tables in PostgreSQL with the partitions that have a verdict."""
+        checks = self.definitions.resolve_asset_graph().asset_check_keys
+        keys = [key for key in checks if key.asset_key.path[0] == self.spec.institution]
         return {f"{key.asset_key.path[-1]}.{key.name}": {p for p, _ in self._verdicts(key)} for key in keys}
 
     def _failed(self, key: dg.AssetCheckKey) -> Iterator[tuple[str, str | None]]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
 import yaml
 
-from etl_assets import environment
+from etl_assets import embedded_postgres, embedded_snowflake, environment
 from etl_assets.backfill import spans
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
-from etl_assets.institution import LAYERS, Institution
+from etl_assets.institution import LAYERS, MIRRORS, Institution
 from etl_assets.institution_spec import SpecRefused
-from etl_assets.resources import resources
+from etl_assets.resources import resources, snowflake_is_configured
 
 PROJECT = Path(__file__).parents[1]
 
@@ -29,18 +31,25 @@ def definitions() -> dg.Definitions:
 def test_each_institution_has_its_own_assets_group_and_jobs(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for spec in load_institutions(DEMO_INSTITUTIONS):
-        keys = [key for key in graph.get_all_asset_keys() if key.path[0] == spec.institution]
-        assert {key.path[1] for key in keys} == {asset for assets in LAYERS.values() for asset in assets}
+        keys = [key for key in graph.get_all_asset_keys() if spec.institution in key.path]
+        mirrors = {key.path[-1] for key in keys if key.path[0] == "snowflake"}
+        own = {asset for layer, assets in LAYERS.items() for asset in assets if layer != MIRRORS}
+        assert {key.path[1] for key in keys if key.path[0] == spec.institution} == own
+        assert mirrors == {*LAYERS[MIRRORS]} - {"raw_transactions"}
         assert {graph.get(key).group_name for key in keys} == {spec.institution}
         assert all(graph.get(key).owners == list(spec.owners) and graph.get(key).kinds for key in keys)
         for layer in LAYERS:
             assert definitions.resolve_job_def(f"{spec.institution}__{layer}").partitions_def is not None
 
 
-def test_each_institution_has_a_sensor_that_a_person_starts_and_it_trains_nothing(definitions: dg.Definitions) -> None:
+def test_each_institution_has_sensors_that_a_person_starts_and_the_arrivals_train_nothing(
+    definitions: dg.Definitions,
+) -> None:
     for spec in load_institutions(DEMO_INSTITUTIONS):
+        for name in ("arrivals", "restatements", "mirrors"):
+            started = definitions.resolve_sensor_def(f"{spec.institution}__{name}").default_status
+            assert started is dg.DefaultSensorStatus.STOPPED
         sensor = definitions.resolve_sensor_def(f"{spec.institution}__arrivals")
-        assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
         job = definitions.resolve_job_def(sensor.job_name)
         assert {key.path[1] for key in job.asset_layer.selected_asset_keys} == {*LAYERS["daily"], *LAYERS["scores"]}
 
@@ -55,7 +64,7 @@ def test_every_asset_says_what_it_is_and_which_code_made_it(definitions: dg.Defi
 
 def test_every_check_is_partitioned(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    assert len(graph.asset_check_keys) == 3 * 16
+    assert len(graph.asset_check_keys) == 3 * (16 + 6)
     assert all(graph.get(key).partitions_def is not None for key in graph.asset_check_keys)
 
 
@@ -64,7 +73,7 @@ def test_an_institution_is_a_component_whose_attributes_are_the_yaml() -> None:
     component = Institution.from_attributes_dict(attributes={"spec": attributes})
     assert isinstance(component, dg.Component)
     built = dg.Definitions.merge(component.build_defs(None), dg.Definitions(resources=resources()))  # type: ignore[arg-type]
-    assert len(list(built.resolve_asset_graph().get_all_asset_keys())) == 7
+    assert len(list(built.resolve_asset_graph().get_all_asset_keys())) == 7 + 5
 
 
 def test_wrong_files_are_all_named_at_once(tmp_path: Path) -> None:
@@ -126,3 +135,34 @@ def test_a_given_server_is_used_and_none_is_started(
     variables = environment.prepare(tmp_path / "state")
     assert variables["ETL_POSTGRES_URL"] == database
     assert not (tmp_path / "state" / "postgres").exists()
+
+
+@pytest.fixture
+def no_settings() -> Iterator[None]:
+    """The environment says nothing of the platform, and afterwards what it said before."""
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("ETL_", "SNOWFLAKE_"))]:
+            del os.environ[name]
+        yield
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_beside_the_embedded_server_there_is_a_snowflake_unless_an_account_is_given(
+    server: embedded_postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("etl_assets.environment.embedded_postgres.start", lambda _: server)
+    state, folder = tmp_path / "state", tmp_path / "state" / "snowflake"
+    os.environ["SNOWFLAKE_ACCOUNT"] = "organisation-account"
+    assert not [name for name in environment.prepare(state) if name.startswith("SNOWFLAKE_")]
+    assert not folder.exists()
+    del os.environ["SNOWFLAKE_ACCOUNT"], os.environ["ETL_POSTGRES_URL"]
+    variables = environment.prepare(state)
+    try:
+        here = embedded_snowflake.running(folder)
+        assert here is not None
+        assert os.environ["SNOWFLAKE_PORT"] == str(here.port)
+        assert f"SNOWFLAKE_PORT={variables['SNOWFLAKE_PORT']}\n" in (tmp_path / ".env").read_text()
+        assert snowflake_is_configured()
+    finally:
+        embedded_snowflake.destroy(folder)

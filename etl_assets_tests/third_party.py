@@ -30,6 +30,7 @@ from etl_assets.institution import definitions_of
 from etl_assets.institution_spec import InstitutionSpec, load_spec
 from etl_assets.io_managers.postgres import PostgresWarehouse
 from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.resources import snowflake_resources
 
 INSTITUTIONS = Path(__file__).parent / "institutions"
 TAKEN_IN = ("raw_transactions", "cleaned_transactions", "quarantined_transactions", "row_account")
@@ -164,7 +165,8 @@ def taken_in(spec: InstitutionSpec, delivered: Mapping[str, bytes], url: str, in
 def _job(spec: InstitutionSpec, warehouse: PostgresWarehouse) -> dg.JobDefinition:
     keys = [Tenant(spec).key(table) for table in TAKEN_IN]
     job = dg.define_asset_job("taken_in", selection=dg.AssetSelection.assets(*keys))
-    resources = {"warehouse": warehouse, "warehouse_io": PostgresIOManager(**warehouse.model_dump()), "registry": None}
+    stores = {"warehouse": warehouse, "warehouse_io": PostgresIOManager(**warehouse.model_dump())}
+    resources = {**stores, **snowflake_resources(), "registry": None}
     here = dg.Definitions(jobs=[job], resources=resources, executor=dg.in_process_executor)
     return dg.Definitions.merge(definitions_of(spec), here).resolve_job_def("taken_in")
 

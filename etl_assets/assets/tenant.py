@@ -23,6 +23,7 @@ from etl_assets.tables import available_inputs
 from models.calibration import Floats
 
 IO_MANAGER = "warehouse_io"
+SNOWFLAKE = "snowflake"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Tenant:
 
     def key(self, name: str) -> dg.AssetKey:
         return dg.AssetKey([self.spec.institution, name])
+
+    def mirror(self, name: str) -> dg.AssetKey:
+        """The same table in Snowflake."""
+        return dg.AssetKey([SNOWFLAKE, self.spec.institution, name])
 
     def common(self, partitions: dg.PartitionsDefinition) -> dict[str, Any]:
         """What every asset of the institution has, tables and models alike."""
