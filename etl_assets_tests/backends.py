@@ -6,7 +6,7 @@ do it declares in `cannot`: such a test is then expected to fail, and one that p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -14,39 +14,13 @@ import pyarrow as pa
 import pytest
 
 from etl_assets import embedded_postgres
-from etl_assets.io_managers.slices import Slice
-from etl_assets.io_managers.targets import Layout, Mode, Target
+from etl_assets.io_managers.targets import Layout, Target
+from etl_assets.io_managers.warehouses import Warehouse
 from etl_assets_tests.conftest import empty_database
 from etl_assets_tests.payments import Bank
 from etl_assets_tests.postgres_backend import PostgresBackend
 from etl_assets_tests.snowflake_backend import snowflake_backend
 from etl_assets_tests.snowflake_live import live_snowflake
-
-
-class Warehouse(Protocol):
-    """The promises under test."""
-
-    def write(  # noqa: PLR0913  as the warehouse has it
-        self,
-        target: Target,
-        slice_: Slice,
-        rows: object,
-        run_id: str,
-        *,
-        mode: Mode = ...,
-        refused: Mapping[str, str] | None = ...,
-    ) -> dict[str, int]: ...
-
-    def read_slice(
-        self, target: Target, slice_: Slice, columns: Sequence[str] | None = ..., *, must_exist: bool = ...
-    ) -> pa.Table: ...
-
-    def read_batches(
-        self, target: Target, slice_: Slice, columns: Sequence[str] | None = ..., *, must_exist: bool = ...
-    ) -> pa.RecordBatchReader: ...
-
-    def exists(self, schema: str, name: str) -> bool: ...
-    def written(self, schema: str, name: str) -> frozenset[str]: ...
 
 
 class Fault(Protocol):

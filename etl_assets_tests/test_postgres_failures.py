@@ -69,6 +69,14 @@ def test_a_table_altered_by_hand_is_refused_by_column(plain: Bank) -> None:
     assert plain.stored(MONDAY) == [(MONDAY, 1)]
 
 
+def test_the_days_of_a_table_that_was_dropped_by_hand_are_not_written_any_more(plain: Bank) -> None:
+    plain.write(payments(MONDAY, 1), MONDAY)
+    with psycopg.connect(plain.warehouse.url, autocommit=True) as connection:
+        connection.execute("DROP TABLE bank.payments")
+    plain.write(payments(TUESDAY, 2), TUESDAY)
+    assert plain.warehouse.written("bank", "payments") == {TUESDAY.isoformat()}
+
+
 def test_a_type_without_an_exact_counterpart_is_refused_by_name() -> None:
     with pytest.raises(TypeRefused) as refusal:
         sql_type(pa.timestamp("ns", "UTC"))

@@ -15,15 +15,17 @@ from pydantic import BaseModel, Field
 
 from etl_assets.contracts import Table
 from etl_assets.io_managers.drift import Found
-from etl_assets.io_managers.errors import NeverWritten, Permanent
+from etl_assets.io_managers.errors import NeverWritten
 from etl_assets.io_managers.frames import rows_of
+from etl_assets.io_managers.inference import inferred
 from etl_assets.io_managers.postgres_connections import Connection, Connections
 from etl_assets.io_managers.postgres_reading import Selection
 from etl_assets.io_managers.postgres_schema import NOTES, create, find, qualified, table_of
-from etl_assets.io_managers.postgres_types import inferred, sql_type
+from etl_assets.io_managers.postgres_types import arrow_of, sql_type
 from etl_assets.io_managers.postgres_writing import Write
 from etl_assets.io_managers.slices import WHOLE, Slice
 from etl_assets.io_managers.targets import Drift, Mode, Target
+from etl_assets.io_managers.warehouses import selected
 
 
 class PostgresSettings(BaseModel):
@@ -99,7 +101,7 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
 
         Raises: NeverWritten where the table is missing and `must_exist`; otherwise that is a typed empty table.
         """
-        schema = _selected(target.table, columns)
+        schema = selected(target.table, columns)
         if not self._is_there(target, must_exist=must_exist):
             return schema.empty_table()
         selection = Selection(target, slice_, schema)
@@ -119,7 +121,7 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
         All are of the moment of the first. The reader holds a connection until its last batch or its end. Rows
         `in_any_order` come sooner: the server need not sort them.
         """
-        schema = _selected(target.table, columns)
+        schema = selected(target.table, columns)
         if not self._is_there(target, must_exist=must_exist):
             return schema.empty_table().to_reader()
         selection = Selection(target, slice_, schema, in_any_order)
@@ -159,7 +161,7 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
 
     def inferred(self, name: str, rows: pa.Schema, key: tuple[str, ...], partition_column: str | None) -> Table:
         """The contract that rows of this schema need. Raises: TypeRefused with the column."""
-        return inferred(name, rows, key, partition_column)
+        return inferred(name, rows, key, partition_column, lambda kind: arrow_of(sql_type(kind)))
 
     def written(self, schema: str, name: str) -> frozenset[str]:
         """Partition keys that have been written, empty ones included."""
@@ -189,9 +191,3 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
             return [(str(key), bool(done), refusal) for key, done, refusal in connection.execute(notes, [name])]
 
         return self.connections.run(read)
-
-
-def _selected(table: Table, columns: Sequence[str] | None) -> pa.Schema:
-    if unknown := [name for name in columns or () if name not in table.schema.names]:
-        raise Permanent(f"{table.name} has no columns {unknown}; it has {table.schema.names}")
-    return pa.schema([table.schema.field(name) for name in columns or table.schema.names])

@@ -9,7 +9,6 @@ import re
 
 import pyarrow as pa
 
-from etl_assets.contracts import Column, Table
 from etl_assets.io_managers.errors import TypeRefused
 
 STORED: dict[str, str] = {
@@ -85,29 +84,6 @@ def arrow_of(stored: str) -> pa.DataType:
     if found := re.fullmatch(r"numeric\((\d+),(-?\d+)\)", stored):
         return pa.decimal128(int(found[1]), int(found[2]))
     raise TypeRefused(f"no Arrow type holds PostgreSQL's {stored} exactly; give the asset a contract without it")
-
-
-def inferred(name: str, schema: pa.Schema, key: tuple[str, ...], partition_column: str | None) -> Table:
-    """The table that rows of this schema need: every type as it will be read back, nullable but for the key.
-
-    Dictionaries become their values, nanoseconds microseconds; a value that does not fit is refused when written.
-    """
-    columns = tuple(Column(field.name, _readable(field), "") for field in schema)
-    return Table(name, f"Inferred from the first rows of {name}.", columns, key, partition_column)
-
-
-def _readable(column: pa.Field) -> pa.DataType:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_timestamp(kind):
-        kind = pa.timestamp("us", "UTC" if kind.tz else None)
-    if pa.types.is_time64(kind):
-        kind = pa.time64("us")
-    try:
-        return arrow_of(sql_type(kind))
-    except TypeRefused as refusal:
-        raise TypeRefused(f"column {column.name}: {refusal.description}") from None
 
 
 def sent_as(kind: pa.DataType) -> pa.DataType:

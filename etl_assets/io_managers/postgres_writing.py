@@ -50,6 +50,10 @@ class Write:
         is_new = create(connection, self.target, self.slice)
         is_whole = self.mode is Mode.REPLACE_TABLE
         say.lock(connection, self.target, WHOLE if is_whole else self.slice)
+        if (
+            is_new
+        ):  # notes of a table that somebody has dropped would call its days written, and they would read as empty
+            say.forget(connection, self.target)
         counts = self._put(connection, batches, lock_for_s, is_new=is_new).by_key()
         if is_whole:
             say.forget(connection, self.target)

@@ -12,8 +12,9 @@ import dagster as dg
 import pyarrow as pa
 
 from etl_assets.contracts import Table
-from etl_assets.io_managers.errors import NeverWritten, Permanent
+from etl_assets.io_managers.errors import NeverWritten
 from etl_assets.io_managers.frames import rows_of
+from etl_assets.io_managers.inference import inferred
 from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.snowflake_connections import Session
 from etl_assets.io_managers.snowflake_names import identifier
@@ -21,9 +22,10 @@ from etl_assets.io_managers.snowflake_reading import Selection
 from etl_assets.io_managers.snowflake_schema import NOTES, Known, create, known, table_of
 from etl_assets.io_managers.snowflake_settings import SnowflakeSettings
 from etl_assets.io_managers.snowflake_sql import asked
-from etl_assets.io_managers.snowflake_types import inferred, sql_type
+from etl_assets.io_managers.snowflake_types import arrow_of, sql_type
 from etl_assets.io_managers.snowflake_writing import Write
 from etl_assets.io_managers.targets import Drift, Mode, Target
+from etl_assets.io_managers.warehouses import selected
 
 
 class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -67,7 +69,7 @@ class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: i
 
         Raises: NeverWritten where the table is missing and `must_exist`; otherwise that is a typed empty table.
         """
-        schema = _selected(target.table, columns)
+        schema = selected(target.table, columns)
         if not self._is_there(target, must_exist=must_exist):
             return schema.empty_table()
         return self.connections.run(Selection(target, slice_, schema).read)
@@ -86,7 +88,7 @@ class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: i
         All are of the moment of the first. The reader holds a session until its last batch or its end. Rows
         `in_any_order` come sooner: the server need not sort them.
         """
-        schema = _selected(target.table, columns)
+        schema = selected(target.table, columns)
         if not self._is_there(target, must_exist=must_exist):
             return schema.empty_table().to_reader()
         selection = Selection(target, slice_, schema, in_any_order)
@@ -120,7 +122,7 @@ class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: i
 
     def inferred(self, name: str, rows: pa.Schema, key: tuple[str, ...], partition_column: str | None) -> Table:
         """The contract that rows of this schema need. Raises: TypeRefused with the column."""
-        return inferred(name, rows, key, partition_column)
+        return inferred(name, rows, key, partition_column, lambda kind: arrow_of(sql_type(kind)))
 
     def written(self, schema: str, name: str) -> frozenset[str]:
         """Partition keys that have been written, empty ones included."""
@@ -150,9 +152,3 @@ class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: i
             f"{identifier(schema, NOTES + name)} WHERE PARTITION_KEY IS NOT NULL"
         )
         return self.connections.run(lambda session: asked(session, question))
-
-
-def _selected(table: Table, columns: Sequence[str] | None) -> pa.Schema:
-    if unknown := [name for name in columns or () if name not in table.schema.names]:
-        raise Permanent(f"{table.name} has no columns {unknown}; it has {table.schema.names}")
-    return pa.schema([table.schema.field(name) for name in columns or table.schema.names])

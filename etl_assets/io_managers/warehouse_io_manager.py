@@ -7,53 +7,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import dagster as dg
 import pyarrow as pa
 
-from etl_assets.contracts import ContractBroken, Table
+from etl_assets.contracts import ContractBroken
 from etl_assets.io_managers.asset_metadata import Asked, asked_of
 from etl_assets.io_managers.errors import NeverWritten, Permanent
 from etl_assets.io_managers.frames import as_annotated, rows_of
 from etl_assets.io_managers.partitions import Context, narrow, slice_of
 from etl_assets.io_managers.slices import Partial, Slice
-from etl_assets.io_managers.targets import Mode, Target
-
-
-class Warehouse(Protocol):
-    """What a database must be able to do; `postgres.PostgresWarehouse` says what each promises."""
-
-    def write(  # noqa: PLR0913  each says another thing about the write
-        self,
-        target: Target,
-        slice_: Slice,
-        rows: object,
-        run_id: str,
-        *,
-        mode: Mode = ...,
-        refused: Mapping[str, str] | None = ...,
-    ) -> dict[str, int]: ...
-
-    def read_slice(
-        self, target: Target, slice_: Slice, columns: Sequence[str] | None = ..., *, must_exist: bool = ...
-    ) -> pa.Table: ...
-
-    def read_batches(
-        self,
-        target: Target,
-        slice_: Slice,
-        columns: Sequence[str] | None = ...,
-        *,
-        must_exist: bool = ...,
-        in_any_order: bool = ...,
-    ) -> pa.RecordBatchReader: ...
-
-    def described(self, schema: str, name: str, partition_column: str | None) -> Table: ...
-
-    def inferred(self, name: str, rows: pa.Schema, key: tuple[str, ...], partition_column: str | None) -> Table: ...
-
-    def written(self, schema: str, name: str) -> frozenset[str]: ...
+from etl_assets.io_managers.targets import Target
+from etl_assets.io_managers.warehouses import Warehouse
 
 
 class WarehouseIOManager(dg.ConfigurableIOManager):
