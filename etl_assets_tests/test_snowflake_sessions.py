@@ -53,6 +53,11 @@ def test_a_session_is_used_again(snowflake_server: Server) -> None:
     assert first[0] == 1
 
 
+def test_numbers_with_decimal_places_are_read_as_decimals(snowflake_server: Server) -> None:
+    """An account sends them as scaled integers, which the connector makes doubles of unless it is told not to."""
+    assert connections(snowflake_server).run(lambda session: session.arrow_number_to_decimal)
+
+
 def test_settings_that_differ_share_no_session(snowflake_server: Server) -> None:
     patient, impatient = connections(snowflake_server), connections(snowflake_server, lock_timeout_s=1)
     assert patient.run(one)[1] is not impatient.run(one)[1]

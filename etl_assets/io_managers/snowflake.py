@@ -105,7 +105,11 @@ class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: i
         def read(session: Session) -> pa.Table:
             with session.cursor() as cursor:
                 cursor.execute(sql, tuple(values) or None)
-                return cursor.fetch_arrow_all(force_return_table=True)
+                # Each piece has the narrowest integers that do; the connector does not join unlike ones.
+                pieces = list(cursor.fetch_arrow_batches())
+                if len(pieces) > 1:
+                    return pa.concat_tables(pieces, promote_options="permissive")
+                return pieces[0] if pieces else cursor.fetch_arrow_all(force_return_table=True)
 
         return self.connections.run(read)
 

@@ -105,6 +105,7 @@ def arguments(settings: SnowflakeSettings, patience: Patience) -> dict[str, Any]
     }
     additional = {
         "application": APPLICATION,
+        "arrow_number_to_decimal": True,  # else a NUMBER with decimal places is read as a double
         "host": settings.host,
         "port": settings.port,
         "protocol": settings.protocol,
@@ -130,12 +131,15 @@ def session_parameters(settings: SnowflakeSettings) -> dict[str, Any]:
         "BINARY_OUTPUT_FORMAT": "HEX",
         "CLIENT_TELEMETRY_ENABLED": False,
         "CLIENT_VALIDATE_DEFAULT_PARAMETERS": True,
+        "DATE_INPUT_FORMAT": "AUTO",
         "ERROR_ON_NONDETERMINISTIC_MERGE": True,
         "ERROR_ON_NONDETERMINISTIC_UPDATE": True,
         "LOCK_TIMEOUT": math.ceil(settings.lock_timeout_s),
+        "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW",
         "QUERY_TAG": APPLICATION,
         "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
         "STATEMENT_TIMEOUT_IN_SECONDS": math.ceil(settings.statement_timeout_s),
+        "TIME_INPUT_FORMAT": "AUTO",
         "TIMESTAMP_INPUT_FORMAT": "AUTO",
         "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
         "TIMEZONE": "UTC",

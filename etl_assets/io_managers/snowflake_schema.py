@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
+from snowflake.connector.errors import ProgrammingError
+
 from etl_assets.contracts import Column, Table
 from etl_assets.io_managers.drift import Found, lacking
 from etl_assets.io_managers.errors import NeverWritten, Refused
@@ -20,6 +22,7 @@ from etl_assets.io_managers.snowflake_types import arrow_of, printed, sql_type
 from etl_assets.io_managers.targets import Layout, Target
 
 NOTES = "_slices_of_"
+ALREADY_THERE = 2002
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def create(session: Session, target: Target) -> None:
         make_schema(session, target.schema)
         _make_notes(session, target, is_written=before.is_written)
     if before.found is None:
-        say(session, _contract_in_snowflake(target.table).ddl(sql_name(target), sql_type))
+        _made(session, _contract_in_snowflake(target.table).ddl(sql_name(target), sql_type))
         before = known(session, target.schema, target.table.name)
     for column in missing(target, before):
         added = f"{identifier(column.name)} {sql_type(column.type)}"
@@ -122,7 +125,16 @@ def make_schema(session: Session, name: str, kind: str = "") -> None:
     """The schema exists."""
     there = f"SELECT 1 AS IS_THERE FROM INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = {literal(stored(name))}"
     if not asked(session, there):
-        say(session, f"CREATE {kind} SCHEMA IF NOT EXISTS {identifier(name)}")
+        _made(session, f"CREATE {kind} SCHEMA IF NOT EXISTS {identifier(name)}")
+
+
+def _made(session: Session, statement: str) -> None:
+    """It exists, made by this statement or by somebody else's at the same moment, which IF NOT EXISTS may not see."""
+    try:
+        say(session, statement)
+    except ProgrammingError as problem:
+        if problem.errno != ALREADY_THERE:
+            raise
 
 
 def _make_notes(session: Session, target: Target, *, is_written: bool) -> None:
@@ -131,7 +143,7 @@ def _make_notes(session: Session, target: Target, *, is_written: bool) -> None:
     Two writers of a slice that is empty would otherwise both delete nothing, wait for nobody and both insert.
     """
     key = literal(json.dumps(target.table.key))
-    say(
+    _made(
         session,
         f"CREATE TABLE IF NOT EXISTS {notes_of(target)} AS SELECT NULL::VARCHAR AS PARTITION_KEY, "
         f"NULL::NUMBER(19,0) AS ROW_COUNT, {'CURRENT_TIMESTAMP()' if is_written else 'NULL'}::TIMESTAMP_TZ(6) AS "

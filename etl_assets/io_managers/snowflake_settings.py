@@ -50,7 +50,9 @@ class SnowflakeSettings(BaseModel):
     port: int | None = Field(default=None, description="default: 443")
     protocol: str | None = Field(default=None, description="https, or http to this machine")
     connect_timeout_s: float = Field(default=10, description="seconds until a server that does not answer is given up")
-    lock_timeout_s: float = Field(default=300, description="seconds to wait for other writers of the same table")
+    lock_timeout_s: float = Field(
+        default=360, description="seconds to wait for other writers of the same table; a lost one holds it for 300"
+    )
     statement_timeout_s: float = Field(
         default=3600, description="seconds that one statement may take, 0 for Snowflake's own week"
     )

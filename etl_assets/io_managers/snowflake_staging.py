@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+from snowflake.connector.errors import ProgrammingError
 
 from etl_assets.io_managers.errors import KeyRepeated, NoRoom, Refused
 from etl_assets.io_managers.snowflake_connections import Connections, Session
@@ -36,7 +37,7 @@ NO_ROOM = (
 SCHEMA, FOLDER = "_staging", "etl_assets_snowflake_"
 NAME = re.compile(r"S(\d+)_[0-9A-F]{16}_\w*")
 ORPHANED_AFTER_S, SWEPT_EVERY_S = 24 * 3600, 3600
-FORMAT = "(TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE)"
+FORMAT = "(TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ())"
 _swept_at: dict[str, float] = {}
 
 
@@ -131,7 +132,8 @@ def sweep(session: Session, server: str) -> None:
     for row in asked(session, there):
         made = NAME.fullmatch(row["TABLE_NAME"])
         if made and time.time() - int(made[1]) > ORPHANED_AFTER_S:
-            say(session, f"DROP TABLE IF EXISTS {stored(SCHEMA)}.{row['TABLE_NAME']}")
+            with suppress(ProgrammingError):  # another role's is that role's to sweep
+                say(session, f"DROP TABLE IF EXISTS {stored(SCHEMA)}.{row['TABLE_NAME']}")
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         if time.time() - folder.stat().st_mtime > ORPHANED_AFTER_S:
             shutil.rmtree(folder, ignore_errors=True)

@@ -38,9 +38,9 @@ def is_committed(session: Session, target: Target, token: str) -> bool:
     say(session, "BEGIN")
     try:
         lock(session, target, "", "")
-        found = asked(session, f"SELECT LAST_COMMITS FROM {notes_of(target)} WHERE PARTITION_KEY IS NULL")
     finally:
         say(session, "ROLLBACK")
+    found = asked(session, f"SELECT LAST_COMMITS FROM {notes_of(target)} WHERE PARTITION_KEY IS NULL")
     return any(token in row["LAST_COMMITS"].split() for row in found)
 
 

@@ -20,6 +20,7 @@ WIDENED: dict[str, pa.DataType] = {
     "uint32": pa.int64(),
     "uint64": pa.decimal128(20, 0),
     "halffloat": pa.float64(),
+    "float": pa.float64(),
     "string_view": pa.string(),
     "binary_view": pa.binary(),
     "date64[ms]": pa.date32(),

@@ -79,8 +79,8 @@ class Dialect:
             f"WHEN abs({x}) < {limit} THEN {self._parts(x)} "
             f"WHEN abs({x} / {shift}) < {limit} THEN '>' || {self._parts(f'({x} / {shift})')} "
             f"WHEN {x} = {self._constant('NaN')} THEN 'nan,' "
-            f"WHEN {x} = {self._constant('Infinity')} THEN 'inf,' "
-            f"WHEN {x} = {self._constant('-Infinity')} THEN '-inf,' "
+            f"WHEN {x} = {self._constant('inf')} THEN 'inf,' "
+            f"WHEN {x} = {self._constant('-inf')} THEN '-inf,' "
             f"WHEN {x} < 0 THEN '-huge,' ELSE 'huge,' END"
         )
 
