@@ -65,6 +65,7 @@ def apply(stages: Path) -> None:
         (info_schema, "insert_text_lengths_sql", text_lengths),
         (importlib.import_module("fakesnow.cursor"), "SQL_CREATED_TABLE", Template(SUCCESS)),
         (server, "from_binding", values.binding),
+        (server, "to_sf", values.with_scaled_integers),
         (loading, "_strip_json_extract", columns_of_files),
         (loading, "_get_table_columns", columns_of_table),
         (loading, "_match_parquet_columns", matched),
