@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import dagster as dg
@@ -46,6 +47,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker(LIVE) and LIVE not in config.option.markexpr]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(autouse=True)
+def _no_test_leaves_a_variable_behind() -> Iterator[None]:
+    """Commands that run in this process set what `.env` would; the next test is not of that environment."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")

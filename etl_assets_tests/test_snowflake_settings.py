@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -130,6 +131,8 @@ def account_of_the_environment(_: dg.InitResourceContext) -> Account:
 def test_a_resource_takes_its_secrets_when_the_run_starts(
     door: Door, monkeypatch: pytest.MonkeyPatch, *, is_function: bool
 ) -> None:
+    for name in [name for name in os.environ if name.startswith("SNOWFLAKE_")]:
+        monkeypatch.delenv(name)
     place = {name: value for name, value in door.place.items() if name != "account"}
     given = Account(
         account=dg.EnvVar("SNOWFLAKE_ACCOUNT"),
