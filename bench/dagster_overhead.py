@@ -34,10 +34,11 @@ from main_job import server
 from rich.console import Console
 from rich.table import Table
 
-from etl_assets import embedded_postgres, environment
+from etl_assets import environment
 from etl_assets.backfill import Request, backfill, planned
 from etl_assets.definitions import build_definitions
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
 
 PROJECT = Path(__file__).parents[1]
 BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"

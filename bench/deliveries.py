@@ -25,7 +25,7 @@ from handbook_deliveries import DELIVERED
 from io_contenders import execute
 from io_rounds import Timed, Way, in_turns
 
-from etl_assets import embedded_postgres
+from etl_assets.embedded import postgres as embedded_postgres
 
 DATA = Path(os.environ.get("ETL_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data") / "handbook"
 PUBLISHED_CLAIM = 132_494

@@ -27,8 +27,8 @@ from etl_assets.assets.raw import raw_transactions
 from etl_assets.assets.tenant import Tenant
 from etl_assets.deliveries.intake import taken_in
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
 from etl_assets.tables import cleaned_table

@@ -27,7 +27,7 @@ from io_rows import reader, slice_of, total
 from psycopg.conninfo import conninfo_to_dict
 
 from etl_assets.contracts import quoted
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.targets import Mode, Target
 

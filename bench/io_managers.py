@@ -27,9 +27,9 @@ from io_rounds import Timed, Way, in_turns
 from io_rows import KEY, contract, handbook, slice_of, with_money
 from io_swaps import swaps
 
-from etl_assets import embedded_postgres
 from etl_assets.contracts import quoted
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.targets import Target
 
 SHARED_DATA = Path(os.environ.get("ETL_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -17,7 +17,7 @@ import pyarrow as pa
 from io_contenders import write_ours
 from io_rows import slice_of
 
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.targets import Target
 

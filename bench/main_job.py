@@ -26,11 +26,13 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from etl_assets import embedded_postgres, embedded_snowflake, environment, report
+from etl_assets import environment, report
 from etl_assets.backfill import LayerRun, Request, backfill, planned
 from etl_assets.definitions import build_definitions
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.institution_spec import InstitutionSpec, load_spec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("ETL_SHARED_DATA") or HERE.parents[1] / "shared" / "data") / "handbook"

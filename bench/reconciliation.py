@@ -27,12 +27,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets import embedded_postgres, embedded_snowflake
 from etl_assets.contracts import Column, Table
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.embedded import snowflake as embedded_snowflake
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_names import sql_name
+from etl_assets.io_managers.snowflake.names import sql_name
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 from etl_assets.io_managers.targets import Target
 from etl_assets.reconciliation.certificates import Certificate, certify
 

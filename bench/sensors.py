@@ -23,13 +23,13 @@ from time import perf_counter, process_time
 import dagster as dg
 from stored_days import DAY_ONE, fill, spec_of
 
-from etl_assets import embedded_postgres
 from etl_assets.deliveries.ledger import Ledger, Read
 from etl_assets.deliveries.schema_log import SchemaLog, as_json
+from etl_assets.embedded import postgres as embedded_postgres
 from etl_assets.institution import definitions_of
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import ModelRegistry, snowflake_resources
 from etl_assets.sources.listing import Found, listed
 

@@ -22,14 +22,14 @@ import pyarrow as pa
 from io_rows import total
 from snowflake_rows import contract
 
-from etl_assets import embedded_snowflake
-from etl_assets.embedded_snowflake import Server
+from etl_assets.embedded import snowflake as embedded_snowflake
+from etl_assets.embedded.snowflake import Server
 from etl_assets.io_managers.slices import Slice
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_connections import close_all
-from etl_assets.io_managers.snowflake_names import sql_name, stored
-from etl_assets.io_managers.snowflake_sql import say
-from etl_assets.io_managers.snowflake_types import sql_type
+from etl_assets.io_managers.snowflake.connections import close_all
+from etl_assets.io_managers.snowflake.names import sql_name, stored
+from etl_assets.io_managers.snowflake.sql import say
+from etl_assets.io_managers.snowflake.types import sql_type
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 from etl_assets.io_managers.targets import Target
 
 _here: dict[str, Any] = {}

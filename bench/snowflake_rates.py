@@ -32,8 +32,8 @@ from snowflake_rows import cleaned, spooled
 
 from etl_assets.io_managers.frames import rows_of
 from etl_assets.io_managers.slices import daily_slice
-from etl_assets.io_managers.snowflake_parquet import written_while
-from etl_assets.io_managers.snowflake_values import as_sent
+from etl_assets.io_managers.snowflake.parquet import written_while
+from etl_assets.io_managers.snowflake.values import as_sent
 
 sys.path.append(str(Path(__file__).parents[1]))  # the recorder is the tests'
 from etl_assets_tests.statements import Statements, recorded

@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres_connections import Connection
-from etl_assets.io_managers.postgres_schema import NOTES, create
+from etl_assets.io_managers.postgres.connections import Connection
+from etl_assets.io_managers.postgres.schema import NOTES, create
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
 from etl_assets.tables import QUARANTINED, cleaned_table, featured_table, raw_table, scored_table

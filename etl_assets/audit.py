@@ -12,8 +12,8 @@ from datetime import date
 
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.schema import qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from etl_assets.assets.tenant import Tenant
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.restatement.contents import CLEANED, RAW, Contents, Notes
 from etl_assets.restatement.decision import (
     Outcome,

@@ -11,7 +11,7 @@ import dagster as dg
 from etl_assets.assets.tenant import Tenant, days_of
 from etl_assets.audit import PROMISES, Promise, violations
 from etl_assets.io_managers.errors import Permanent
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 
 def promises_kept(tenant: Tenant, table: str) -> dg.AssetChecksDefinition:

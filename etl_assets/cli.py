@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from etl_assets import embedded_postgres, embedded_snowflake, environment
+from etl_assets import environment
 from etl_assets.commands import certificates as cli_certificates
 from etl_assets.commands import institutions as cli_institutions
 from etl_assets.commands import quarantine as cli_quarantine
 from etl_assets.commands.hints import program
-from etl_assets.embedded_postgres_files import PostgresUnavailable
-from etl_assets.embedded_snowflake import SnowflakeUnavailable
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.embedded import snowflake as embedded_snowflake
+from etl_assets.embedded.postgres_files import PostgresUnavailable
+from etl_assets.embedded.snowflake import SnowflakeUnavailable
 from etl_assets.institution_spec import SpecRefused
 from etl_assets.terminal import fault, terminal
 
 if TYPE_CHECKING:
     from etl_assets.backfill import LayerRun
     from etl_assets.institution_spec import InstitutionSpec
-    from etl_assets.io_managers.postgres import PostgresWarehouse
+    from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
@@ -179,7 +181,7 @@ def _prepared() -> dict[str, str]:
 
 
 def _warehouse() -> PostgresWarehouse:
-    from etl_assets.io_managers.postgres import PostgresWarehouse
+    from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
     return PostgresWarehouse(url=environment.variable("ETL_WAREHOUSE_URL"))
 

@@ -20,7 +20,7 @@ from etl_assets.backfill import LayerRun, Request, planned
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
 from etl_assets.demo_mirrors import show_certificates
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.side_by_side import run_side_by_side
 from etl_assets.simulator import simulate
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.mirroring.evidence import Evidence
 from etl_assets.reconciliation.certificate_log import latest
 from etl_assets.resources import UNCONFIGURED, snowflake_is_configured

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from etl_assets import embedded_postgres, embedded_snowflake
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.spec.privacy import KEY_VARIABLE
 
 DATABASES = {"ETL_WAREHOUSE_URL": "etl_warehouse", "ETL_DAGSTER_URL": "etl_dagster", "ETL_MLFLOW_URL": "etl_mlflow"}

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.warehouse_io_manager import WarehouseIOManager
 from models.registry import Registry
 
 if TYPE_CHECKING:
-    from etl_assets.io_managers.snowflake import SnowflakeWarehouse
+    from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 
 UNCONFIGURED = "nothing is mirrored: SNOWFLAKE_ACCOUNT is not set"
 
@@ -50,8 +50,8 @@ class Snowflake:
 
     def open(self) -> "SnowflakeWarehouse":
         """The tables there; connects when it is first used. Raises: Refused for variables that do not do."""
-        from etl_assets.io_managers.snowflake import SnowflakeWarehouse  # noqa: PLC0415  who mirrors nothing needs no driver
-        from etl_assets.io_managers.snowflake_settings import settings_from_environment  # noqa: PLC0415
+        from etl_assets.io_managers.snowflake.settings import settings_from_environment  # noqa: PLC0415
+        from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse  # noqa: PLC0415  who mirrors nothing needs no driver
 
         return SnowflakeWarehouse(**settings_from_environment())
 

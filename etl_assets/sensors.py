@@ -19,7 +19,7 @@ from etl_assets.deliveries.arrivals import Calendar, Decision, Kind, Known, Memo
 from etl_assets.deliveries.ledger import Ledger
 from etl_assets.deliveries.repeats import failures
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.run_outcomes import FILES_TAG, INSTITUTION_TAG, ended, outcomes
 from etl_assets.sources.announcements import Announcements, Beside, announcements, files_beside
 from etl_assets.sources.listing import Found, listed

@@ -13,7 +13,7 @@ from typing import Protocol
 import pyarrow as pa
 import pytest
 
-from etl_assets import embedded_postgres
+from etl_assets.embedded import postgres as embedded_postgres
 from etl_assets.io_managers.targets import Layout, Target
 from etl_assets.io_managers.warehouses import Warehouse
 from etl_assets_tests.conftest import empty_database

@@ -14,9 +14,9 @@ import pyarrow as pa
 from etl_assets.backfill import LayerRun, Request, backfill, planned
 from etl_assets.institution import LAYERS, definitions_of
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.schema import qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import ModelRegistry, snowflake_resources
 
 HEADER = "id;card;shop;at;amount\n"

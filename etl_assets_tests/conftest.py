@@ -13,9 +13,9 @@ import dagster as dg
 import psycopg
 import pytest
 
-from etl_assets import embedded_postgres
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_connections import close_all
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.io_managers.postgres.connections import close_all
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import ModelRegistry
 from etl_assets_tests.bank import Platform
 from etl_assets_tests.model_traffic import INPUTS, normal

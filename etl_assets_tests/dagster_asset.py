@@ -14,7 +14,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
 
 KEY = dg.AssetKey(["bank", "events"])
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from etl_assets import embedded_postgres_files as files
-from etl_assets.embedded_postgres import Server
-from etl_assets.embedded_postgres_files import Cluster
+from etl_assets.embedded import postgres_files as files
+from etl_assets.embedded.postgres import Server
+from etl_assets.embedded.postgres_files import Cluster
 
 HASTY = {"fsync": "off"}
 

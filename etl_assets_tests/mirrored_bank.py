@@ -12,12 +12,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from etl_assets import embedded_snowflake
 from etl_assets.backfill import QUIET
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.environment import snowflake_variables
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_connections import close_all
-from etl_assets.io_managers.snowflake_names import identifier
+from etl_assets.io_managers.snowflake.connections import close_all
+from etl_assets.io_managers.snowflake.names import identifier
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 from etl_assets.resources import Snowflake
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform

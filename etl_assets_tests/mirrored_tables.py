@@ -11,12 +11,12 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 
-from etl_assets import embedded_snowflake
 from etl_assets.contracts import Table
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.embedded import snowflake as embedded_snowflake
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Slice, daily_slice
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_names import sql_name
+from etl_assets.io_managers.snowflake.names import sql_name
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 from etl_assets.io_managers.targets import Target
 from etl_assets.reconciliation.certificates import Certificate, certify
 from etl_assets.reconciliation.drilldown import Bounds

@@ -15,7 +15,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.io_managers.errors import Permanent, Unavailable
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.targets import Layout, Target
 from etl_assets_tests.abilities import Ability
 

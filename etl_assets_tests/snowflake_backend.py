@@ -24,15 +24,15 @@ import pyarrow as pa
 import pytest
 from snowflake.connector.cursor import SnowflakeCursorBase
 
-from etl_assets.embedded_snowflake import Server
-from etl_assets.io_managers import snowflake_connections
+from etl_assets.embedded.snowflake import Server
 from etl_assets.io_managers.errors import Refused
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_connections import Session
-from etl_assets.io_managers.snowflake_names import identifier, sql_name, stored
-from etl_assets.io_managers.snowflake_schema import NOTES
-from etl_assets.io_managers.snowflake_sql import asked, literal, say
-from etl_assets.io_managers.snowflake_writing import LONGEST_NAME
+from etl_assets.io_managers.snowflake import connections as snowflake_connections
+from etl_assets.io_managers.snowflake.connections import Session
+from etl_assets.io_managers.snowflake.names import identifier, sql_name, stored
+from etl_assets.io_managers.snowflake.schema import NOTES
+from etl_assets.io_managers.snowflake.sql import asked, literal, say
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
+from etl_assets.io_managers.snowflake.writing import LONGEST_NAME
 from etl_assets.io_managers.targets import Layout, Target
 from etl_assets_tests.abilities import Ability
 

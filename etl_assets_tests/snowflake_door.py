@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from etl_assets.io_managers.snowflake_connections import close_all
-from etl_assets.io_managers.snowflake_settings import SnowflakeSettings
+from etl_assets.io_managers.snowflake.connections import close_all
+from etl_assets.io_managers.snowflake.settings import SnowflakeSettings
 
 LOGIN, QUERY = "/session/v1/login-request", "/queries/v1/query-request"
 WELCOME: dict[str, Any] = {

@@ -17,10 +17,10 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_names import identifier, stored
-from etl_assets.io_managers.snowflake_schema import Known
-from etl_assets.io_managers.snowflake_settings import settings_from_environment
+from etl_assets.io_managers.snowflake.names import identifier, stored
+from etl_assets.io_managers.snowflake.schema import Known
+from etl_assets.io_managers.snowflake.settings import settings_from_environment
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 from etl_assets.io_managers.targets import Target
 from etl_assets_tests.snowflake_backend import CANNOT, SnowflakeBackend
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from etl_assets.embedded_snowflake import Server
-from etl_assets.io_managers.snowflake import SnowflakeWarehouse
-from etl_assets.io_managers.snowflake_connections import close_all
+from etl_assets.embedded.snowflake import Server
+from etl_assets.io_managers.snowflake.connections import close_all
+from etl_assets.io_managers.snowflake.warehouse import SnowflakeWarehouse
 from etl_assets_tests.snowflake_backend import SnowflakeBackend
 from etl_assets_tests.snowflake_door import QUERY
 

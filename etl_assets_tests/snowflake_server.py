@@ -11,7 +11,7 @@ import pytest
 import snowflake.connector
 from snowflake.connector import SnowflakeConnection
 
-from etl_assets import embedded_snowflake
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets_tests.statements import Statements, recorded
 
 __all__ = ["second_session", "snowflake_schema", "snowflake_server", "snowflake_session", "statements"]

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from etl_assets.audit import PROMISES, Promise, violations
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.schema import qualified
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from etl_assets.io_managers.errors import Permanent
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.reconciliation.certificate_log import latest, remember
 from etl_assets.reconciliation.certificates import Certificate, Verdict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.reconciliation.certificate_log import remember
 from etl_assets.reconciliation.certificates import Certificate, Verdict
 from etl_assets_tests.test_cli import etl_assets

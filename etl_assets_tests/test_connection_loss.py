@@ -10,9 +10,9 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from etl_assets.io_managers import postgres_connections
 from etl_assets.io_managers.errors import OutcomeUnknown, Unavailable
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres import connections as postgres_connections
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Mode
 from etl_assets_tests.broken_network import COMMIT, COPY_TO_CLIENT, BrokenNetwork, broken_network

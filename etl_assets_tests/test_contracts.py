@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from etl_assets.contracts import Column, ContractBroken, Table, arrow_type, repeated_keys
-from etl_assets.io_managers.postgres_types import STORED
+from etl_assets.io_managers.postgres.types import STORED
 
 MONEY = pa.decimal128(24, 4)
 INSTANT = pa.timestamp("us", "UTC")

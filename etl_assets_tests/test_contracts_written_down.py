@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_assets.contracts import Column, ContractBroken, Table, arrow_type, quoted
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_types import STORED, sql_type
+from etl_assets.io_managers.postgres.types import STORED, sql_type
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Mode, Target
 from etl_assets_tests.test_contracts import PAYMENTS

@@ -13,9 +13,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from etl_assets import embedded_postgres, embedded_snowflake, environment
+from etl_assets import environment
 from etl_assets.backfill import spans
 from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_institutions
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.institution import LAYERS, MIRRORS, Institution
 from etl_assets.institution_spec import SpecRefused
 from etl_assets.resources import resources, snowflake_is_configured

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "io_managers.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

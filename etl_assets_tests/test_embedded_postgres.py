@@ -24,14 +24,14 @@ import psutil
 import psycopg
 import pytest
 
-from etl_assets import embedded_postgres as embedded
-from etl_assets import embedded_postgres_files as files
-from etl_assets.embedded_postgres import PostgresUnavailable
+from etl_assets.embedded import postgres as embedded
+from etl_assets.embedded import postgres_files as files
+from etl_assets.embedded.postgres import PostgresUnavailable
 from etl_assets_tests.embedded_servers import HASTY, ask, cluster_of, postmaster_of, until
 
 START = """
 import pathlib, sys
-from etl_assets import embedded_postgres
+from etl_assets.embedded import postgres as embedded_postgres
 print(embedded_postgres.start(pathlib.Path(sys.argv[1]), {"fsync": "off"}).url("postgres"))
 """
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from etl_assets import embedded_postgres as embedded
-from etl_assets import embedded_postgres_files as files
-from etl_assets.embedded_postgres_files import Cluster
+from etl_assets.embedded import postgres as embedded
+from etl_assets.embedded import postgres_files as files
+from etl_assets.embedded.postgres_files import Cluster
 from etl_assets_tests.embedded_servers import HASTY, ask, postmaster_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try out other accounts")

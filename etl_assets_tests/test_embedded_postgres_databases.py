@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from etl_assets import embedded_postgres as embedded
-from etl_assets.embedded_postgres import PostgresUnavailable, Server
+from etl_assets.embedded import postgres as embedded
+from etl_assets.embedded.postgres import PostgresUnavailable, Server
 
 
 def test_missing_databases_are_created_and_the_others_stay(server: Server) -> None:

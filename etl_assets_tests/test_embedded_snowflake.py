@@ -14,14 +14,14 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import DatabaseError, IntegrityError, ProgrammingError
 
-from etl_assets import embedded_snowflake
-from etl_assets.embedded_snowflake import Server
+from etl_assets.embedded import snowflake as embedded_snowflake
+from etl_assets.embedded.snowflake import Server
 from etl_assets_tests.embedded_servers import until
 from etl_assets_tests.snowflake_server import ask, connected
 
 START = """
 import pathlib, os, sys, time
-from etl_assets import embedded_snowflake
+from etl_assets.embedded import snowflake as embedded_snowflake
 embedded_snowflake.start(pathlib.Path(sys.argv[1]), ends_with=os.getpid())
 """
 

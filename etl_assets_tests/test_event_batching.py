@@ -17,11 +17,12 @@ import pytest
 from dagster import AssetPartitionStatus, DagsterEventType, EventLogEntry
 from dagster_postgres import PostgresEventLogStorage
 
-from etl_assets import embedded_postgres, environment
+from etl_assets import environment
 from etl_assets.backfill import Request, planned
+from etl_assets.embedded import postgres as embedded_postgres
 from etl_assets.institution import LAYERS
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import ModelRegistry
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import empty_database

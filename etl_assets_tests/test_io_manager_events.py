@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from etl_assets.contracts import Column, Table
 from etl_assets.io_managers.asset_metadata import table_metadata
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
 from etl_assets_tests.dagster_asset import KEY, Asset, an_asset  # noqa: F401
 from etl_assets_tests.payments import MONDAY, PAYMENTS, TUESDAY, payments
 

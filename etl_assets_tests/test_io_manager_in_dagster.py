@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from etl_assets.contracts import Table
 from etl_assets.io_managers.asset_metadata import table_metadata
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE, Partial, daily_slice
 from etl_assets.io_managers.targets import Target
 from etl_assets_tests.payments import AT, MONDAY, PAYMENTS, TUESDAY, payments, stored, write

@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from etl_assets.contracts import Column, Table
 from etl_assets.io_managers.asset_metadata import table_metadata
 from etl_assets.io_managers.errors import KeyRepeated, NeverWritten, Permanent, SchemaDrifted, TypeRefused
-from etl_assets.io_managers.postgres_connections import close_all
+from etl_assets.io_managers.postgres.connections import close_all
 from etl_assets_tests.dagster_asset import Asset, an_asset  # noqa: F401
 
 DAYS = dg.DailyPartitionsDefinition("2026-03-01", end_date="2026-03-10")

@@ -9,7 +9,7 @@ import pytest
 
 from etl_assets.contracts import ContractBroken
 from etl_assets.deliveries.ledger import Ledger, in_force
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.ledger_tables import PROMOTIONS
 from etl_assets_tests.reads import MONDAY, read
 

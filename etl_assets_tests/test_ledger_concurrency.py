@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Barrier
 
 from etl_assets.deliveries.ledger import Ledger
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets_tests.reads import MONDAY, read
 
 ROUNDS = 12

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets import embedded_snowflake
 from etl_assets.backfill import left_out
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.resources import UNCONFIGURED
 from etl_assets_tests.conftest import fresh_platform
 from etl_assets_tests.mirrored_bank import DAYS, Mirrors, configure, mirrored_bank

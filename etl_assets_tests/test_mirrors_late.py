@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from etl_assets import embedded_snowflake
+from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.mirroring import decision
 from etl_assets.reconciliation.certificates import Certificate, certify
 from etl_assets_tests.mirrored_bank import DAYS, Mirrors, configure, mirrored_bank

@@ -14,7 +14,7 @@ from etl_assets.cli import app
 from etl_assets.deliveries.ledger import Ledger, Read
 from etl_assets.deliveries.view import Wanted, ledger_rows
 from etl_assets.institution_spec import SpecRefused, load_spec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 GOOD = "id;date;merchant;amount\n" + "".join(f"n{d};0{d}.03.2026;Shop {d};-{d},50\n" for d in range(1, 9))
 BAD = GOOD + "n9;31.02.2026;Shop 9;x\n"

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from etl_assets.io_managers.errors import Refused, TypeRefused, Unavailable
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_types import sql_type
+from etl_assets.io_managers.postgres.types import sql_type
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.targets import Layout
 from etl_assets_tests.payments import MONDAY, TUESDAY, Bank, payments, version, version_of
 from etl_assets_tests.postgres_backend import PostgresBackend

@@ -7,7 +7,7 @@ import pytest
 
 from etl_assets.commands import quarantine_screens as screen
 from etl_assets.deliveries.ledger import Ledger
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Target
 from etl_assets.repair.correction_file import FileRefused, read

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from etl_assets.contracts import Column, Table
 from etl_assets.io_managers.errors import TypeRefused
 from etl_assets.io_managers.slices import daily_slice
-from etl_assets.io_managers.snowflake_types import sql_type
+from etl_assets.io_managers.snowflake.types import sql_type
 from etl_assets_tests.arrow_values import _array, columns
 from etl_assets_tests.backends import a_suite_database  # noqa: F401
 from etl_assets_tests.mirrored_tables import Mirrored, a_mirrored_table, found, on  # noqa: F401

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
 from etl_assets.repair.repairs import Correction, Repairs, Replay

@@ -10,8 +10,8 @@ import pytest
 
 from etl_assets.deliveries.ledger import Ledger, Read
 from etl_assets.deliveries.schema_log import SchemaLog, as_json
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.schema import qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets_tests.reads import MONDAY, read
 from etl_assets_tests.specs import minimal_spec
 

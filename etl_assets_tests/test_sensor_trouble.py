@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.io_managers.errors import Unavailable
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets_tests.bank import HEADER, Platform, line
 from etl_assets_tests.conftest import fresh_platform
 from etl_assets_tests.daemon import Daemon, good

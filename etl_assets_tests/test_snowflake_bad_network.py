@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from etl_assets.io_managers import snowflake_parquet
 from etl_assets.io_managers.errors import NoRoom, Refused, Unavailable
-from etl_assets.io_managers.snowflake_connections import close_all
+from etl_assets.io_managers.snowflake import parquet as snowflake_parquet
+from etl_assets.io_managers.snowflake.connections import close_all
 from etl_assets.io_managers.targets import Mode
 from etl_assets_tests.broken_network import BrokenNetwork, broken_network
 from etl_assets_tests.payments import KEYLESS, MONDAY, Bank, payments

@@ -11,9 +11,9 @@ import pytest
 from snowflake.connector.cursor import SnowflakeCursorBase
 from snowflake.connector.errors import OperationalError
 
-from etl_assets.io_managers import snowflake_writing
 from etl_assets.io_managers.errors import NeverWritten, OutcomeUnknown, Unavailable
-from etl_assets.io_managers.snowflake_writing import Publication
+from etl_assets.io_managers.snowflake import writing as snowflake_writing
+from etl_assets.io_managers.snowflake.writing import Publication
 from etl_assets.io_managers.targets import Layout, Mode
 from etl_assets_tests.payments import KEYLESS, MONDAY, TUESDAY, Bank, payments
 from etl_assets_tests.snowflake_backend import SnowflakeBackend, snowflake_backend

@@ -16,9 +16,9 @@ from snowflake.connector.errors import OperationalError, RevocationCheckError
 from snowflake.connector.vendored.requests.exceptions import ChunkedEncodingError
 
 from etl_assets.io_managers.errors import KeyRepeated, Refused, Unavailable
-from etl_assets.io_managers.snowflake_connections import Session
-from etl_assets.io_managers.snowflake_errors import is_lost, translated
-from etl_assets.io_managers.snowflake_login_errors import login_translated
+from etl_assets.io_managers.snowflake.connections import Session
+from etl_assets.io_managers.snowflake.errors import is_lost, translated
+from etl_assets.io_managers.snowflake.login_errors import login_translated
 from etl_assets_tests.snowflake_door import Door, opened_door, took
 
 CARD = "4111111111111111"

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from etl_assets.io_managers.errors import Refused
-from etl_assets.io_managers.snowflake_connections import close_all
-from etl_assets.io_managers.snowflake_settings import SnowflakeSettings
+from etl_assets.io_managers.snowflake.connections import close_all
+from etl_assets.io_managers.snowflake.settings import SnowflakeSettings
 from etl_assets_tests.snowflake_door import Door, opened_door
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from etl_assets.embedded_snowflake import Server
-from etl_assets.io_managers import snowflake_login
+from etl_assets.embedded.snowflake import Server
 from etl_assets.io_managers.errors import Refused, Unavailable
-from etl_assets.io_managers.snowflake_connections import Connections, Session, close_all
-from etl_assets.io_managers.snowflake_settings import SnowflakeSettings
+from etl_assets.io_managers.snowflake import login as snowflake_login
+from etl_assets.io_managers.snowflake.connections import Connections, Session, close_all
+from etl_assets.io_managers.snowflake.settings import SnowflakeSettings
 from etl_assets_tests.broken_network import BrokenNetwork, broken_network
 from etl_assets_tests.snowflake_door import Door, opened_door, took
 from etl_assets_tests.statements import Statements

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from etl_assets.embedded_snowflake import Server
-from etl_assets.io_managers import snowflake_connections
+from etl_assets.embedded.snowflake import Server
 from etl_assets.io_managers.errors import Refused, Unavailable
-from etl_assets.io_managers.snowflake_connections import Connections, Session, close_all
-from etl_assets.io_managers.snowflake_settings import SnowflakeSettings
+from etl_assets.io_managers.snowflake import connections as snowflake_connections
+from etl_assets.io_managers.snowflake.connections import Connections, Session, close_all
+from etl_assets.io_managers.snowflake.settings import SnowflakeSettings
 from etl_assets_tests.snowflake_door import Door, opened_door, took
 
 

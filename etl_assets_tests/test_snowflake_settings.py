@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from etl_assets.io_managers.errors import Refused
-from etl_assets.io_managers.snowflake_settings import SnowflakeSettings, settings_from_environment
+from etl_assets.io_managers.snowflake.settings import SnowflakeSettings, settings_from_environment
 from etl_assets_tests.snowflake_door import Door, opened_door
 
 PLAIN, PASSPHRASE, TOKEN, PASSWORD = "pr1vate-k3y", "op3n s3same", "t0ken-of-a-b4nk", "p4ssw0rd-of-a-bank"

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etl_assets.io_managers import snowflake_staging
 from etl_assets.io_managers.errors import Refused, Unavailable
 from etl_assets.io_managers.slices import daily_slice
-from etl_assets.io_managers.snowflake_connections import Session
-from etl_assets.io_managers.snowflake_parquet import MOST_AT_ONCE, Sizes, written_while
-from etl_assets.io_managers.snowflake_sql import say
-from etl_assets.io_managers.snowflake_staging import ORPHANED_AFTER_S, Staging
-from etl_assets.io_managers.snowflake_writing import Write
+from etl_assets.io_managers.snowflake import staging as snowflake_staging
+from etl_assets.io_managers.snowflake.connections import Session
+from etl_assets.io_managers.snowflake.parquet import MOST_AT_ONCE, Sizes, written_while
+from etl_assets.io_managers.snowflake.sql import say
+from etl_assets.io_managers.snowflake.staging import ORPHANED_AFTER_S, Staging
+from etl_assets.io_managers.snowflake.writing import Write
 from etl_assets_tests.payments import AT, MONDAY, Bank, payments, version, version_of
 from etl_assets_tests.snowflake_backend import TIDYING, SnowflakeBackend, snowflake_backend
 from etl_assets_tests.statements import Statements

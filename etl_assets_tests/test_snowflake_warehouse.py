@@ -15,10 +15,10 @@ from etl_assets.contracts import Column
 from etl_assets.io_managers.asset_metadata import table_metadata
 from etl_assets.io_managers.errors import KeyRepeated, Refused
 from etl_assets.io_managers.slices import WHOLE, daily_slice
-from etl_assets.io_managers.snowflake_io_manager import SnowflakeIOManager
-from etl_assets.io_managers.snowflake_names import stored as in_catalogue
-from etl_assets.io_managers.snowflake_schema import NOTES
-from etl_assets.io_managers.snowflake_sql import literal
+from etl_assets.io_managers.snowflake.io_manager import SnowflakeIOManager
+from etl_assets.io_managers.snowflake.names import stored as in_catalogue
+from etl_assets.io_managers.snowflake.schema import NOTES
+from etl_assets.io_managers.snowflake.sql import literal
 from etl_assets.io_managers.targets import Layout, Mode
 from etl_assets_tests.payments import MONDAY, PAYMENTS, TUESDAY, Bank, payments
 from etl_assets_tests.snowflake_backend import SnowflakeBackend, snowflake_backend

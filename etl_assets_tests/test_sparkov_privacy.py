@@ -83,7 +83,7 @@ def traffic(shared_data: Path) -> Traffic:
 @pytest.fixture
 def platform(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     """On a Dagster instance that writes all it has to files, with logs of every level."""
-    from etl_assets.io_managers.postgres import PostgresWarehouse
+    from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
     monkeypatch.setenv(VARIABLE, "a secret of this test alone".center(40, "."))
     spec = minimal_spec(**SPARKOV, deliveries={"csv": {"separator": "|"}, "folder": str(tmp_path / "deliveries")})

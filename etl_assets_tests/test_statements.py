@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snowflake.connector import SnowflakeConnection
 
-from etl_assets.embedded_snowflake import Server
+from etl_assets.embedded.snowflake import Server
 from etl_assets_tests.snowflake_server import ask, connected
 from etl_assets_tests.statements import Statements, recorded
 

@@ -15,8 +15,8 @@ import etl_assets.simulator
 from etl_assets.contracts import Table
 from etl_assets.feature_groups import FEATURES, Need, supported
 from etl_assets.institution_spec import CANONICAL_TEXT, Columns, InstitutionSpec, load_spec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_types import sql_type
+from etl_assets.io_managers.postgres.types import sql_type
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.tables import (

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from etl_assets.cli import app
 from etl_assets.deliveries.ledger import Ledger
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.terminal import VISIBLE, Terminal, fault
 from etl_assets_tests.reads import read
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.embedded_postgres_process import HOST
+from etl_assets.embedded.postgres_process import HOST
 from etl_assets.io_managers.errors import Refused
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_connections import close_all
+from etl_assets.io_managers.postgres.connections import close_all
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Target
 from etl_assets_tests.payments import MONDAY, PAYMENTS, payments, stored, write

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets.io_managers.errors import Refused, Unavailable
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from models.registry import Registry, RegistryUnavailable
 
 SPLIT = ["a/wr0ng", "a@wr0ng", "12/wr0ng", "%ZZwr0ng"]

@@ -28,8 +28,8 @@ from etl_assets.audit import PROMISES, violations
 from etl_assets.backfill import QUIET
 from etl_assets.institution import definitions_of
 from etl_assets.institution_spec import InstitutionSpec, load_spec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import snowflake_resources
 
 INSTITUTIONS = Path(__file__).parent / "institutions"

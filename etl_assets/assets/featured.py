@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from etl_assets.assets.tenant import Tenant, days_of, never_published, without
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
 from etl_assets.restatement.decision import FEATURE_WINDOW_DAYS
 from etl_assets.tables import featured_table

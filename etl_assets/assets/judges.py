@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.deliveries.ledger import Ledger, in_force
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.resources import ModelRegistry
 from models.baselines import ZScores
 from models.calibration import Floats

@@ -16,7 +16,7 @@ from etl_assets.deliveries.ledger import Ledger
 from etl_assets.deliveries.schema_log import SchemaLog
 from etl_assets.institution_spec import InstitutionSpec, SpecRefused
 from etl_assets.io_managers.errors import Permanent, Unavailable
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial, daily_slice
 from etl_assets.io_managers.targets import Drift, Target
 from etl_assets.run_outcomes import FILES_TAG

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from etl_assets.assets.judges import Judges
 from etl_assets.assets.pictures import score_histogram
 from etl_assets.assets.tenant import Tenant, days_of, never_published, without
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
 from etl_assets.resources import ModelRegistry
 from etl_assets.tables import scored_table

@@ -18,7 +18,7 @@ from etl_assets.contracts import Table
 from etl_assets.feature_groups import Feature, supported
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.asset_metadata import table_metadata
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.tables import available_inputs
 from models.calibration import Floats
 

@@ -17,7 +17,7 @@ from etl_assets.terminal import terminal
 
 if TYPE_CHECKING:
     from etl_assets.institution_spec import InstitutionSpec
-    from etl_assets.io_managers.postgres import PostgresWarehouse
+    from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 console = terminal(160)
 COUNTS = {

@@ -179,7 +179,7 @@ def _have_a_token_key(spec: InstitutionSpec) -> None:
 
 def _warehouse() -> Any:
     """The warehouse of the environment or of `.env`; None where there is none yet. Starts nothing."""
-    from etl_assets.io_managers.postgres import PostgresWarehouse
+    from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
     url = os.environ.get("ETL_WAREHOUSE_URL") or _of_env_file("ETL_WAREHOUSE_URL")
     return PostgresWarehouse(url=url) if url else None

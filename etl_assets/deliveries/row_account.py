@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Dimension, Part, Slice
 from etl_assets.io_managers.targets import Target
 from etl_assets.tables import ROW_ACCOUNT

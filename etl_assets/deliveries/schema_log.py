@@ -18,11 +18,11 @@ from psycopg import sql
 from etl_assets.contracts import Table
 from etl_assets.deliveries.schema_drift import events
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_connections import Connection
-from etl_assets.io_managers.postgres_schema import create
-from etl_assets.io_managers.postgres_statements import lock
-from etl_assets.io_managers.postgres_writing import Write
+from etl_assets.io_managers.postgres.connections import Connection
+from etl_assets.io_managers.postgres.schema import create
+from etl_assets.io_managers.postgres.statements import lock
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
+from etl_assets.io_managers.postgres.writing import Write
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.ledger_tables import DELIVERIES, SCHEMA_EVENTS

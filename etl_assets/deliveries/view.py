@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.schema import qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.ledger_tables import DELIVERIES
 from etl_assets.tables import ROW_ACCOUNT
 

@@ -1,6 +1,6 @@
 """What can go wrong with a table, as types: permanent (a person must act) or transient (try again later).
 
-A driver's own exceptions are translated in one module per driver (`postgres_errors.py`); no other names them.
+A driver's own exceptions are translated in one module per driver (`errors.py` of its package); no other names them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dagster import DagsterInstance, RunsFilter
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.automation import ENDED, unfinished
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.mirroring.checks import checks_of
 from etl_assets.mirroring.decision import ATTEMPTS, Ended, Late, Work, again_at, next_work
 from etl_assets.mirroring.evidence import Evidence

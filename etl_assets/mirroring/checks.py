@@ -13,7 +13,7 @@ import dagster as dg
 from etl_assets.assets.mirrored import RETRIES, RETRY_DELAY_S, mirrored_tables
 from etl_assets.assets.tenant import Tenant, days_of
 from etl_assets.contracts import Table
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
 from etl_assets.io_managers.targets import Drift, Target
 from etl_assets.mirroring.row_account import ACCOUNT, counted, violations

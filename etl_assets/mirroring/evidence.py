@@ -11,8 +11,8 @@ from datetime import date
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.certificate_tables import MIRROR_CERTIFICATES
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import NOTES, qualified
+from etl_assets.io_managers.postgres.schema import NOTES, qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Drift, Target
 from etl_assets.mirroring.decision import Certified, Late, late

@@ -11,7 +11,7 @@ from datetime import date
 
 from etl_assets.deliveries.row_account import DISPOSITIONS
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.snowflake_names import identifier
+from etl_assets.io_managers.snowflake.names import identifier
 
 ACCOUNT = "row_account"
 PROMISED = {

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from etl_assets.certificate_tables import MIRROR_CERTIFICATES
 from etl_assets.io_managers.errors import Permanent
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE, Slice, daily_slice
 from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.reconciliation.certificates import Certificate, Verdict

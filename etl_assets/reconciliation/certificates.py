@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from etl_assets.io_managers.postgres_schema import NOTES, qualified
+from etl_assets.io_managers.postgres.schema import NOTES, qualified
 from etl_assets.io_managers.slices import WHOLE_TABLE, Slice
 from etl_assets.io_managers.targets import Target
 from etl_assets.reconciliation.comparison import Compared, compared

@@ -12,9 +12,10 @@ import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.contracts import Column, quoted
-from etl_assets.io_managers import postgres_statements, snowflake_sql
+from etl_assets.io_managers.postgres import statements as postgres_statements
 from etl_assets.io_managers.slices import Slice
-from etl_assets.io_managers.snowflake_names import identifier, stored
+from etl_assets.io_managers.snowflake import sql as snowflake_sql
+from etl_assets.io_managers.snowflake.names import identifier, stored
 from etl_assets.reconciliation.canonical import NULL, Kind, joined, kind_of
 
 TRUTH = "CASE {x} WHEN TRUE THEN 't,' WHEN FALSE THEN 'f,' END"

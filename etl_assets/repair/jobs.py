@@ -13,8 +13,8 @@ import dagster as dg
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.io_managers.errors import Permanent
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.io_manager import PostgresIOManager
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.repair.questions import Filter, Quarantine
 from etl_assets.resources import ModelRegistry
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.schema import qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.repair.repairs import Key
 from etl_assets.tables import QUARANTINED, raw_table
 

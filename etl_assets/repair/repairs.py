@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl_assets.contracts import Table
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE, Dimension, Part, Slice
 from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.ledger_tables import CORRECTIONS, REPLAYS

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import NOTES, qualified
+from etl_assets.io_managers.postgres.schema import NOTES, qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.restatement.decision import Content, Written, around

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from etl_assets.contracts import quoted
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
-from etl_assets.io_managers.postgres import PostgresWarehouse
-from etl_assets.io_managers.postgres_schema import qualified
+from etl_assets.io_managers.postgres.schema import qualified
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.repair.repairs import Repairs
 from etl_assets.restatement.decision import around
 from etl_assets.tables import raw_table

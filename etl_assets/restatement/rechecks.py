@@ -8,7 +8,7 @@ from dagster import DagsterInstance
 
 from etl_assets.assets.tenant import Tenant
 from etl_assets.audit import PROMISES, violations
-from etl_assets.io_managers.postgres import PostgresWarehouse
+from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 
 ACROSS_DAYS = tuple(promise for promise in PROMISES if promise.name == "transaction_key_is_unique")
 VERDICTS_TO_READ = 500
