@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from etl_assets.io_managers.errors import Refused, SchemaDrifted, Unavailable
+from etl_assets.io_managers.snowflake.schema import in_place_of_a_table
 from etl_assets.io_managers.targets import Drift, Layout
 from etl_assets_tests.payments import MONDAY, PAYMENTS, TUESDAY, Bank, Row, payments
 from etl_assets_tests.snowflake_backend import SnowflakeBackend, snowflake_backend
@@ -100,13 +101,28 @@ def test_a_table_that_is_dropped_in_the_middle_of_a_write_is_named_and_the_next_
     assert bank.warehouse.written("bank", "payments") == {str(TUESDAY)}
 
 
-def test_a_view_in_the_place_of_the_table_is_refused(backend: SnowflakeBackend, bank: Bank) -> None:
+def test_a_view_in_the_place_of_the_table_is_read_and_not_written(backend: SnowflakeBackend, bank: Bank) -> None:
     backend._say("ALTER TABLE BANK.PAYMENTS RENAME TO BANK.BEFORE")
     backend._say("CREATE VIEW BANK.PAYMENTS AS SELECT * FROM BANK.BEFORE")
-    with pytest.raises(Refused, match="refused a statement"):
+    with pytest.raises(SchemaDrifted, match=r"bank\.payments is a view in the database.*Rename or drop the view"):
         bank.write(payments(MONDAY, 2), MONDAY)
     assert bank.stored(MONDAY) == [(MONDAY, 1)]
     assert backend.staged() == set()
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"TABLE_TYPE": "BASE TABLE", "IS_DYNAMIC": "NO"}, ""),
+        ({"TABLE_TYPE": "TEMPORARY TABLE", "IS_DYNAMIC": "NO"}, ""),
+        ({"TABLE_TYPE": "BASE TABLE", "IS_DYNAMIC": "YES"}, "dynamic table"),
+        ({"TABLE_TYPE": "MATERIALIZED VIEW", "IS_DYNAMIC": "NO"}, "materialized view"),
+        ({"TABLE_TYPE": "EXTERNAL TABLE", "IS_DYNAMIC": "NO"}, "external table"),
+        ({"TABLE_TYPE": None, "IS_DYNAMIC": None}, "view"),
+    ],
+)
+def test_what_looks_like_a_table_and_takes_no_rows_is_called_by_its_kind(found: dict[str, str], said: str) -> None:
+    assert in_place_of_a_table(found) == said
 
 
 def test_a_database_that_is_not_there_is_named(backend: SnowflakeBackend) -> None:

@@ -12,9 +12,11 @@ from snowflake.connector.cursor import SnowflakeCursorBase
 from snowflake.connector.errors import OperationalError
 
 from etl_assets.io_managers.errors import NeverWritten, OutcomeUnknown, Unavailable
+from etl_assets.io_managers.snowflake import schema as snowflake_schema
 from etl_assets.io_managers.snowflake import writing as snowflake_writing
+from etl_assets.io_managers.snowflake.connections import Session
 from etl_assets.io_managers.snowflake.writing import Publication
-from etl_assets.io_managers.targets import Layout, Mode
+from etl_assets.io_managers.targets import Layout, Mode, Target
 from etl_assets_tests.payments import KEYLESS, MONDAY, TUESDAY, Bank, payments
 from etl_assets_tests.snowflake_backend import SnowflakeBackend, snowflake_backend
 
@@ -32,15 +34,15 @@ def a_bank(backend: SnowflakeBackend) -> Bank:
 
 
 @contextmanager
-def commits(act: Callable[[Callable[[], Any]], Any], times: int = 1) -> Iterator[None]:
-    """In the block a COMMIT is what `act` makes of it, for so many times."""
+def commits(act: Callable[[Callable[[], Any]], Any], times: int = 1, said: str = "COMMIT") -> Iterator[None]:
+    """In the block a COMMIT, or what begins with `said`, is what `act` makes of it, for so many times."""
     original, left = SnowflakeCursorBase.execute, [None] * times
 
-    def execute(cursor: Any, command: str, *said: Any, **how: Any) -> Any:
-        if command == "COMMIT" and left:
+    def execute(cursor: Any, command: str, *values: Any, **how: Any) -> Any:
+        if command.startswith(said) and left:
             left.pop()
-            return act(lambda: original(cursor, command, *said, **how))
-        return original(cursor, command, *said, **how)
+            return act(lambda: original(cursor, command, *values, **how))
+        return original(cursor, command, *values, **how)
 
     with patch.object(SnowflakeCursorBase, "execute", execute):
         yield
@@ -119,3 +121,34 @@ def test_a_first_write_that_fails_leaves_a_table_that_nobody_has_written(bank: B
             read()
     assert bank.put(payments(MONDAY, 1)) == {"": 1}
     assert bank.all().num_rows == 1
+
+
+def test_a_first_write_that_fails_after_the_table_was_dropped_brings_no_day_back_as_an_empty_one(
+    backend: SnowflakeBackend, bank: Bank
+) -> None:
+    """The table is made before the transaction: what its notes say of the one before must be gone by then."""
+    bank.write(payments(MONDAY, 1), MONDAY)
+    backend._say("DROP TABLE BANK.PAYMENTS")
+    with commits(question_is_lost, said='INSERT INTO "BANK"."PAYMENTS"'), pytest.raises(Unavailable):
+        bank.write(payments(TUESDAY, 2), TUESDAY)
+    assert not bank.warehouse.exists("bank", "payments")
+    assert bank.warehouse.written("bank", "payments") == set()
+    bank.write(payments(TUESDAY, 2), TUESDAY)
+    assert bank.warehouse.written("bank", "payments") == {str(TUESDAY)}
+
+
+def test_a_table_that_another_writer_has_made_meanwhile_keeps_its_days(
+    backend: SnowflakeBackend, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_by_another(session: Session, target: Target) -> None:
+        monkeypatch.setattr(snowflake_schema, "_forget_what_is_gone", original)
+        bank.write(payments(MONDAY, 7), MONDAY)
+        original(session, target)
+
+    original = snowflake_schema._forget_what_is_gone
+    bank.write(payments(MONDAY, 1), MONDAY)
+    backend._say("DROP TABLE BANK.PAYMENTS")
+    monkeypatch.setattr(snowflake_schema, "_forget_what_is_gone", made_by_another)
+    bank.write(payments(TUESDAY, 2), TUESDAY)
+    assert bank.stored(MONDAY, TUESDAY) == [(MONDAY, 7), (TUESDAY, 2)]
+    assert bank.warehouse.written("bank", "payments") == {str(MONDAY), str(TUESDAY)}

@@ -96,6 +96,7 @@ def test_a_session_begins_where_and_as_what_it_was_told(door: Door) -> None:
     }
     assert parameters["STATEMENT_TIMEOUT_IN_SECONDS"] == 3600
     assert parameters["ABORT_DETACHED_QUERY"] is True
+    assert parameters["ROWS_PER_RESULTSET"] == 0, "a user's own limit would cut what is read, without a word"
     assert parameters["CLIENT_TELEMETRY_ENABLED"] is False
     assert said["CLIENT_ENVIRONMENT"]["PLATFORM"] == []
 

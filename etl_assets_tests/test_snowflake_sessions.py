@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from snowflake.connector.cursor import SnowflakeCursorBase
 
 from etl_assets.embedded.snowflake import Server
 from etl_assets.io_managers.errors import Refused, Unavailable
@@ -51,6 +53,25 @@ def test_a_session_is_used_again(snowflake_server: Server) -> None:
     first, second = (connections(snowflake_server).run(one) for _ in range(2))
     assert first == second
     assert first[0] == 1
+
+
+def test_a_session_whose_first_question_was_interrupted_is_not_used_again(
+    snowflake_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would have no patience left: the connector would give up a request at the first packet that is lost."""
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    _, before = connections(snowflake_server).run(one)
+    with monkeypatch.context() as patch:
+        patch.setattr(SnowflakeCursorBase, "execute", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            connections(snowflake_server).run(one)
+    gc.collect()  # what nobody holds any more goes back into the pool
+    _, after = connections(snowflake_server).run(one)
+    assert after is not before
+    assert snowflake_connections._patience[after].for_s == 5
 
 
 def test_numbers_with_decimal_places_are_read_as_decimals(snowflake_server: Server) -> None:

@@ -58,6 +58,13 @@ def test_a_range_of_two_years_is_few_statements_and_none_of_them_ends_the_transa
     assert len(bank.warehouse.written("bank", "payments")) == 730
 
 
+def test_what_is_noted_of_many_partitions_is_said_in_pieces_that_snowflake_takes(bank: Bank) -> None:
+    """A statement may have a megabyte."""
+    refused = {f"2026-03-{number:05}": f"{number} '\\é" + 300 * "x" for number in range(4_000)}
+    bank.warehouse.write(bank.at, daily_slice("day", [MONDAY]), payments(MONDAY, 1), "run", refused=refused)
+    assert bank.warehouse.refused("bank", "payments") == refused
+
+
 def test_of_several_that_append_one_key_at_once_one_succeeds(bank: Bank) -> None:
     """Nothing is deleted, so nothing but the row that all writers lock makes one wait for the other's rows."""
 

@@ -34,6 +34,7 @@ __all__ = ["apply", "server"]
 server: Any = importlib.import_module("fakesnow.server")
 loading: Any = importlib.import_module("fakesnow.copy_into")
 
+MOST_BYTES = 1_000_000
 SUCCESS = "SELECT 'Statement executed successfully.' AS status"
 DROP_STAGE = """
 DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE database_name = ? AND schema_name = ? AND name = ?
@@ -113,6 +114,8 @@ def matched(in_file: list[str], in_table: list[str], mode: Any) -> dict[str, str
 
 def execute(cursor: Any, command: str, *args: Any, **kwargs: Any) -> Any:
     """The statement ran as one of a Snowflake session, or failed with an error that the connector understands."""
+    if len(command.encode()) > MOST_BYTES:
+        raise ProgrammingError(msg="the statement's text is longer than a megabyte", errno=1003, sqlstate="42000")
     with explained(), session_of(cursor._conn).running(_parsed(command)) as instead:  # noqa: SLF001
         replacement = instead or _emulated(cursor, command)
         if replacement:

@@ -14,16 +14,25 @@ from etl_assets.io_managers.targets import Drift, Layout, Target
 
 @dataclass(frozen=True)
 class Found:
-    """A table in the catalogue: columns with their types as printed, the key, whether it is partitioned."""
+    """A table in the catalogue: columns with their types as printed, the key, whether it is partitioned.
+
+    `instead` is what has the table's name, where that is none: a view can be read, and not written.
+    """
 
     types: dict[str, str]
     not_null: frozenset[str]
     key: tuple[str, ...]
     is_partitioned: bool
+    instead: str = ""
 
 
 def lacking(target: Target, found: Found, sql_type: Callable[[pa.DataType], str]) -> list[Column]:
     """The contract's columns that the table lacks and may get. Raises: SchemaDrifted for every other difference."""
+    if found.instead:
+        raise SchemaDrifted(
+            f"{target.name} is a {found.instead} in the database, and not a table: nothing was written. Rename or drop "
+            f"the {found.instead}, and the next write makes the table; or give the asset another name"
+        )
     wanted = {column.name: sql_type(column.type) for column in target.table.columns}
     missing = [column for column in target.table.columns if column.name not in found.types]
     extra = [name for name in found.types if name not in wanted]

@@ -18,6 +18,7 @@ from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.targets import Layout, Target
 
 NOTES = "_slices"
+NO_TABLES = {"v": "view", "m": "materialized view", "S": "sequence", "i": "index", "I": "index", "c": "composite type"}
 INDEX_MEMORY = "256MB"
 
 
@@ -39,7 +40,7 @@ def notes_of(target: Target) -> str:
 def find(connection: Connection, schema: str, name: str) -> Found | None:
     """The table as it is; None where there is none. Takes no lock that lasts."""
     columns = connection.execute(
-        "SELECT attname, format_type(atttypid, atttypmod), attnotnull, relkind = 'p', "
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull, relkind::text, "
         "array_position(indkey::int2[], attnum) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
         "LEFT JOIN pg_index ON indrelid = attrelid AND indisprimary "
         "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
@@ -52,7 +53,8 @@ def find(connection: Connection, schema: str, name: str) -> Found | None:
         types={column: kind for column, kind, *_ in columns},
         not_null=frozenset(column for column, _, is_required, *_ in columns if is_required),
         key=tuple(column for _, column in key),
-        is_partitioned=bool(columns[0][3]),
+        is_partitioned=columns[0][3] == "p",
+        instead=NO_TABLES.get(columns[0][3], ""),
     )
 
 

@@ -85,10 +85,10 @@ class Connections:
             try:
                 if is_used or tag:
                     _tag(_session(lent), tag, self.settings.connect_timeout_s)
-            except DRIVERS:
+            except BaseException as error:
                 _abandon(lent, is_lost=True)
                 lent.close()
-                if not is_used:
+                if not (is_used and isinstance(error, DRIVERS)):
                     raise
             else:
                 return lent

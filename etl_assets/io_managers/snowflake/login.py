@@ -138,6 +138,7 @@ def session_parameters(settings: SnowflakeSettings) -> dict[str, Any]:
         "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW",
         "QUERY_TAG": APPLICATION,
         "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+        "ROWS_PER_RESULTSET": 0,
         "STATEMENT_TIMEOUT_IN_SECONDS": math.ceil(settings.statement_timeout_s),
         "TIME_INPUT_FORMAT": "AUTO",
         "TIMESTAMP_INPUT_FORMAT": "AUTO",

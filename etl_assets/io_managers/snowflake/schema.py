@@ -8,7 +8,9 @@ would wait for each other.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from snowflake.connector.errors import ProgrammingError
 
@@ -50,8 +52,11 @@ def known(session: Session, schema: str, name: str) -> Known:
     table, notes = stored(name), stored(NOTES + name)
     rows = asked(
         session,
-        f"SELECT * FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = {literal(stored(schema))} "
-        f"AND TABLE_NAME IN ({literal(table)}, {literal(notes)}) ORDER BY ORDINAL_POSITION",
+        "SELECT parts.*, wholes.TABLE_TYPE, wholes.IS_DYNAMIC FROM INFORMATION_SCHEMA.COLUMNS AS parts "
+        "LEFT JOIN INFORMATION_SCHEMA.TABLES AS wholes "
+        "ON wholes.TABLE_SCHEMA = parts.TABLE_SCHEMA AND wholes.TABLE_NAME = parts.TABLE_NAME "
+        f"WHERE parts.TABLE_SCHEMA = {literal(stored(schema))} "
+        f"AND parts.TABLE_NAME IN ({literal(table)}, {literal(notes)}) ORDER BY parts.ORDINAL_POSITION",
     )
     columns = [row for row in rows if row["TABLE_NAME"] == table]
     has_notes = any(row["TABLE_NAME"] == notes for row in rows)
@@ -61,8 +66,17 @@ def known(session: Session, schema: str, name: str) -> Known:
         not_null=frozenset(stored(row["COLUMN_NAME"]) for row in columns if row["IS_NULLABLE"] == "NO"),
         key=tuple(key or ()),
         is_partitioned=False,
+        instead=in_place_of_a_table(columns[0]) if columns else "",
     )
     return Known(found if columns else None, has_notes, is_written and bool(columns))
+
+
+def in_place_of_a_table(column: Mapping[str, Any]) -> str:
+    """What kind of object the column belongs to, in words; nothing for a table that takes rows."""
+    if column["IS_DYNAMIC"] == "YES":
+        return "dynamic table"
+    kind = str(column["TABLE_TYPE"] or "VIEW").lower()
+    return kind if kind.endswith("view") or kind in ("external table", "event table") else ""
 
 
 def _noted(session: Session, schema: str, name: str) -> tuple[list[str], bool]:
@@ -114,11 +128,29 @@ def create(session: Session, target: Target) -> None:
         make_schema(session, target.schema)
         _make_notes(session, target, is_written=before.is_written)
     if before.found is None:
+        if before.has_notes:
+            _forget_what_is_gone(session, target)
         _made(session, _contract_in_snowflake(target.table).ddl(sql_name(target), sql_type))
         before = known(session, target.schema, target.table.name)
     for column in missing(target, before):
         added = f"{identifier(column.name)} {sql_type(column.type)}"
         say(session, f"ALTER TABLE {sql_name(target)} ADD COLUMN IF NOT EXISTS {added}")
+
+
+def _forget_what_is_gone(session: Session, target: Target) -> None:
+    """No partition counts as written with rows, as long as there is no table: those were in one that somebody dropped.
+
+    Read on, such a day would look like one on which nobody paid for anything. Before the table is made, since a write
+    that fails after that leaves it; under the lock of the writers, since one of them may make it at the same time.
+    """
+    say(session, "BEGIN")
+    say(
+        session,
+        f"UPDATE {notes_of(target)} SET ROW_COUNT = NULL, WRITTEN_AT = NULL "
+        "WHERE PARTITION_KEY IS NULL OR ROW_COUNT > 0",
+    )
+    is_gone = known(session, target.schema, target.table.name).found is None
+    say(session, "COMMIT" if is_gone else "ROLLBACK")
 
 
 def make_schema(session: Session, name: str, kind: str = "") -> None:

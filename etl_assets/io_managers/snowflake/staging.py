@@ -90,7 +90,7 @@ class Staging:
         names = self.target.table.schema.names
         key = ", ".join(f"C{names.index(name)}" for name in self.target.table.key)
         keys = f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {self.table}))" if key else "NULL"
-        question = f"SELECT COUNT(*) AS LOADED, {keys} AS KEYS FROM {self.table}"
+        question = f"SELECT (SELECT COUNT(*) FROM {self.table}) AS LOADED, {keys} AS KEYS"
         found = asked(session, question)[0]
         if found["LOADED"] != rows:
             raise Refused(f"{self.target.name}: {found['LOADED']} of {rows} rows were loaded; nothing was written")

@@ -6,17 +6,17 @@ The rows come from the staging table, whose columns are C0, C1, ... in the order
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from etl_assets.io_managers.errors import KeyRepeated, Refused
 from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.snowflake.connections import Session
 from etl_assets.io_managers.snowflake.names import identifier, sql_name
 from etl_assets.io_managers.snowflake.schema import notes_of
-from etl_assets.io_managers.snowflake.sql import MOST_VALUES, asked, literal, predicate, say
+from etl_assets.io_managers.snowflake.sql import asked, literal, predicate, say
 from etl_assets.io_managers.targets import Target
 
-LAST_COMMITS = 4_000
+LAST_COMMITS, MOST_CHARACTERS = 4_000, 500_000
 
 
 def lock(session: Session, target: Target, run_id: str, token: str) -> None:
@@ -117,10 +117,9 @@ def note_refused(session: Session, target: Target, refused: Mapping[str, str], r
 def _note(  # noqa: PLR0913  what is said, and what becomes of it
     session: Session, target: Target, said: Iterable[tuple[str, object]], kind: str, *, change: str, new: str
 ) -> None:
-    """As one JSON text: a list of literals is parsed one by one, and Snowflake takes few thousands of them."""
-    notes, pairs = notes_of(target), list(said)
-    for at in range(0, len(pairs), MOST_VALUES):
-        values = literal(json.dumps(pairs[at : at + MOST_VALUES]))
+    """As JSON texts: a list of literals is parsed one by one, and Snowflake takes few thousands of them."""
+    notes = notes_of(target)
+    for values in _lists(said):
         source = (
             f"(SELECT pair.VALUE[0]::VARCHAR AS KEY, pair.VALUE[1]::{kind} AS VALUE "
             f"FROM TABLE(FLATTEN(INPUT => PARSE_JSON({values}))) AS pair) AS said"
@@ -134,17 +133,17 @@ def _note(  # noqa: PLR0913  what is said, and what becomes of it
         )
 
 
-def forget_what_is_gone(session: Session, target: Target) -> None:
-    """Where the table is empty no partition counts as written with rows: those were in a table that somebody dropped.
-
-    Read on, such a day would look like one on which nobody paid for anything. Only once the table is locked: a writer
-    who makes the table at the same time has either not written yet or is seen.
-    """
-    say(
-        session,
-        f"UPDATE {notes_of(target)} SET ROW_COUNT = NULL, WRITTEN_AT = NULL WHERE PARTITION_KEY IS NOT NULL "
-        f"AND ROW_COUNT > 0 AND (SELECT COUNT(*) FROM {sql_name(target)}) = 0",
-    )
+def _lists(values: Iterable[object]) -> Iterator[str]:
+    """The values in JSON lists, as literals that a statement of Snowflake has room for: all of it has a megabyte."""
+    texts, size = list[str](), 0
+    for text in map(json.dumps, values):
+        size += len(literal(text))
+        if texts and size > MOST_CHARACTERS:
+            yield literal(f"[{','.join(texts)}]")
+            texts, size = [], len(literal(text))
+        texts.append(text)
+    if texts:
+        yield literal(f"[{','.join(texts)}]")
 
 
 def forget(session: Session, target: Target) -> None:

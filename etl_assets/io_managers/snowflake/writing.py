@@ -127,8 +127,6 @@ class Publication:
         said(session, "BEGIN")
         try:
             say.lock(session, self.write.target, self.write.run_id, self.token)
-            if self.is_new:
-                say.forget_what_is_gone(session, self.write.target)
             self._put(session)
             self._note(session)
             self.is_committing = True
