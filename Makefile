@@ -24,7 +24,7 @@ lint: .venv/test ## Check style and types
 bench: .venv/test ## Measure the main job on the handbook's card transactions
 	@$(BIN)/python bench/main_job.py
 
-stop: .venv/runtime ## Stop the embedded PostgreSQL
+stop: .venv/runtime ## Stop the embedded PostgreSQL and the stand-in for Snowflake
 	@$(BIN)/etl-assets stop
 
 clean: ## Stop everything and remove all state and the environment

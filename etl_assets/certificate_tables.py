@@ -36,6 +36,7 @@ MIRROR_CERTIFICATES = Table(
         Column("source_written_at", INSTANT, "The write of PostgreSQL's rows that was compared."),
         Column("checked_at", INSTANT, "When it was compared.", required=True),
         Column("run_id", TEXT, "The Dagster run that compared it.", required=True),
+        Column("snowflake", TEXT, "Account and database that were compared."),
     ),
     key=("business_date", "table_name"),
     partition_column="business_date",

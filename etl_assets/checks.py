@@ -8,7 +8,7 @@ from datetime import date
 
 import dagster as dg
 
-from etl_assets.assets.tenant import Tenant, days_of
+from etl_assets.assets.tenant import Tenant, days_to_check
 from etl_assets.audit import PROMISES, Promise, violations
 from etl_assets.io_managers.errors import Permanent
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
@@ -29,7 +29,8 @@ def promises_kept(tenant: Tenant, table: str) -> dg.AssetChecksDefinition:
     def checks(
         context: dg.AssetCheckExecutionContext, warehouse: PostgresWarehouse
     ) -> Iterator[dg.AssetCheckEvaluation]:
-        days = days_of(context)
+        if not (days := days_to_check(context, warehouse.written(tenant.spec.institution, table))):
+            return
         for key in sorted(context.selected_asset_check_keys):
             promise = promises[key.name]
             for day, broken in violations(warehouse, tenant.spec, promise, days).items():
@@ -67,7 +68,8 @@ def every_partition_was_published(tenant: Tenant, table: str) -> dg.AssetChecksD
         context: dg.AssetCheckExecutionContext, warehouse: PostgresWarehouse
     ) -> Iterator[dg.AssetCheckEvaluation]:
         refused = warehouse.refused(tenant.spec.institution, table)
-        here = {day.isoformat(): refused.get(day.isoformat()) for day in days_of(context)}
+        written = warehouse.written(tenant.spec.institution, table)
+        here = {str(day): refused.get(str(day)) for day in days_to_check(context, {*refused, *written})}
         for day, why in here.items():
             yield dg.AssetCheckEvaluation(
                 asset_key=spec.asset_key,

@@ -99,7 +99,7 @@ def backfill(
 def up() -> None:
     """Start PostgreSQL and Snowflake if none are given and write the .env that plain `dagster dev` reads."""
     _prepared()
-    console.print("PostgreSQL answers; .env is written. Now: dagster dev")
+    console.print("The databases answer; .env is written. Now: dagster dev")
 
 
 @app.command()

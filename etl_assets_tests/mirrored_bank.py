@@ -101,14 +101,15 @@ class Mirrors:
             run_config=QUIET, tags=ends, asset_selection=keys, instance=self.platform.instance, raise_on_error=False
         ).success
 
-    def check(self, first: date, last: date) -> None:
-        """The checks of these days have been made again; nothing is written."""
+    def check(self, first: date | None = None, last: date | None = None) -> None:
+        """The checks of these days, or with none named those of the run without partitions, were made again."""
         definitions = self.platform.definitions
         checks = definitions.resolve_asset_graph().asset_check_keys
         job = definitions.resolve_job_def(f"{self.name}__mirrors").get_subset(
             asset_selection=set(), asset_check_selection={key for key in checks if key.asset_key.path[0] == "snowflake"}
         )
         ends = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
+        ends = ends if first and last else {}
         assert job.execute_in_process(run_config=QUIET, tags=ends, instance=self.platform.instance).success
 
     def times_written(self, table: str) -> dict[date, int]:

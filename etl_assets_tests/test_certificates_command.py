@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def certificate(day: date, verdict: Verdict) -> Certificate:
 @pytest.fixture
 def settings(database: str) -> dict[str, str]:
     found = [certificate(MONDAY, Verdict.EQUAL), certificate(TUESDAY, Verdict.DIFFERENT)]
-    remember(PostgresWarehouse(url=database), "nordbank", found, "run")
+    remember(PostgresWarehouse(url=database), "nordbank", found, "run", "ORG-BANK/ETL")
     return {"ETL_WAREHOUSE_URL": database, "COLUMNS": "160"}
 
 
@@ -63,6 +64,26 @@ def test_those_that_differ_and_those_of_some_days_can_be_asked_for(tmp_path: Pat
     assert days("--differing") == [str(TUESDAY)]
     assert days("--to", str(MONDAY)) == [str(MONDAY)]
     assert days("--from", str(TUESDAY), "--to", "2026-12-31") == [str(TUESDAY)]
+
+
+def test_an_equal_certificate_of_an_earlier_write_is_late_and_one_of_a_table_that_is_no_mirror_is_not_shown(
+    tmp_path: Path, settings: dict[str, str], database: str
+) -> None:
+    warehouse = PostgresWarehouse(url=database)
+    removed = replace(certificate(MONDAY, Verdict.EQUAL), table_name="raw_transactions")
+    remember(warehouse, "nordbank", [removed], "run", "ORG-BANK/ETL")
+    with warehouse.transaction() as connection:
+        connection.execute(
+            "INSERT INTO nordbank._slices (table_name, partition_key, row_count, written_at, run_id) "
+            "VALUES ('cleaned_transactions', %s, 1, now(), 'run')",
+            [str(MONDAY)],
+        )
+    said = etl_assets(tmp_path, "certificates", "nordbank", "--json", "--differing", **settings)
+    found = [(row["table_name"], row["verdict"], row["is_late"]) for row in json.loads(said.stdout)]
+    assert found == [("cleaned_transactions", "equal", True), ("cleaned_transactions", "different", False)]
+    said = etl_assets(tmp_path, "certificates", "nordbank", **settings)
+    assert "equal, late" in said.stdout
+    assert f"late cleaned_transactions: {MONDAY}" in said.stdout
 
 
 def test_before_the_first_certificate_it_says_what_gives_them(tmp_path: Path, database: str) -> None:

@@ -38,7 +38,7 @@ def test_each_institution_has_its_own_assets_group_and_jobs(definitions: dg.Defi
         own = {asset for layer, assets in LAYERS.items() for asset in assets if layer != MIRRORS}
         assert {key.path[1] for key in keys if key.path[0] == spec.institution} == own
         assert mirrors == {*LAYERS[MIRRORS]} - {"raw_transactions"}
-        assert {graph.get(key).group_name for key in keys} == {spec.institution}
+        assert {graph.get(key).group_name for key in keys} == {spec.institution, f"{spec.institution}_snowflake"}
         assert all(graph.get(key).owners == list(spec.owners) and graph.get(key).kinds for key in keys)
         for layer in LAYERS:
             assert definitions.resolve_job_def(f"{spec.institution}__{layer}").partitions_def is not None

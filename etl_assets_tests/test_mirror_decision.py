@@ -93,6 +93,22 @@ def test_run_after_run_mirrors_each_late_day_once_and_leaves_what_is_left(found:
     assert sorted(carried, key=str) == sorted((part for part in found if not part.is_left), key=str)
 
 
+def test_work_that_fails_again_and_again_keeps_nothing_else_waiting() -> None:
+    altered = Late(SCORED, day(0), note())
+    behind = [Late(CLEANED, day(1), note()), Late(CLEANED, day(3), note())]
+    keys = [Work((part,)).key for part in (altered, *behind)]
+
+    def asked(*before: str | None) -> tuple[Late, ...]:
+        found = next_work([altered, *behind], before)
+        return found.parts if found else ()
+
+    assert asked() == asked("another", None) == (altered,)
+    assert asked(keys[0]) == (behind[0],)
+    assert asked(keys[1], keys[0], keys[0]) == (behind[1],)
+    assert asked(*keys) == (altered,)
+    assert next_work([], keys) is None
+
+
 def test_the_same_work_is_known_again_until_something_of_it_has_changed() -> None:
     first = Late(CLEANED, day(0), note())
     others = (
@@ -109,11 +125,13 @@ def test_the_same_work_is_known_again_until_something_of_it_has_changed() -> Non
 def test_after_each_failure_the_next_try_comes_later_and_then_every_hour(failed: int, minutes: int) -> None:
     runs = [Ended(is_success=False, key="other", ended_at=AT - n * MINUTE) for n in range(failed)]
     done = Ended(is_success=True, key="before", ended_at=AT - 99 * MINUTE)
-    assert again_at([*runs, done, runs[0]], "now") == AT + minutes * MINUTE
+    assert again_at([*runs, done, runs[0]], {"now"}) == AT + minutes * MINUTE
 
 
 def test_after_a_success_the_next_run_comes_at_once_unless_it_would_be_the_same_again() -> None:
     done = Ended(is_success=True, key="before", ended_at=AT)
-    assert again_at([done], "now") is None
-    assert again_at([], "now") is None
-    assert again_at([done], "before") == AT + MINUTE
+    assert again_at([done], {"now"}) is None
+    assert again_at([], {"now"}) is None
+    assert again_at([done], {"before", "now"}) == AT + MINUTE
+    other = Ended(is_success=True, key="now", ended_at=AT + MINUTE)
+    assert again_at([other, done], {"before", "now"}) == AT + 6 * MINUTE

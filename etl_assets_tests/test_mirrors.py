@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from etl_assets.backfill import left_out
 from etl_assets.embedded import snowflake as embedded_snowflake
+from etl_assets.mirroring import decision
 from etl_assets.resources import UNCONFIGURED
 from etl_assets_tests.conftest import fresh_platform
-from etl_assets_tests.mirrored_bank import DAYS, Mirrors, configure, mirrored_bank
+from etl_assets_tests.mirrored_bank import DAYS, Mirrors, configure, mirrored_bank, said
 
 ROWS = {"cleaned_transactions", "quarantined_transactions", "row_account"}
 SCORES = {"featured_transactions", "scored_transactions"}
@@ -60,6 +62,16 @@ def test_a_corrected_day_is_mirrored_again_and_only_that(mirrors: Mirrors) -> No
     assert not mirrors.failed(CLEANED)
 
 
+def test_a_check_that_is_run_for_no_day_is_made_for_all_that_are_published(mirrors: Mirrors) -> None:
+    mirrors.check()
+    mirrors.publish(*DAYS)
+    mirrors.settle()
+    mirrors.change(CLEANED, "UPDATE {} SET AMOUNT = AMOUNT - 0.01 WHERE TRANSACTION_ID = '105'")
+    mirrors.check()
+    assert mirrors.failed(CLEANED).keys() == {str(DAYS[1])}
+    assert mirrors.verdicts("row_account", ACCOUNTED, "SUCCEEDED").keys() == {str(day) for day in DAYS}
+
+
 def test_rows_that_somebody_changes_in_snowflake_fail_the_check_and_the_next_run_mends_them(mirrors: Mirrors) -> None:
     mirrors.publish(*DAYS)
     mirrors.settle()
@@ -80,6 +92,31 @@ def test_rows_that_somebody_changes_in_snowflake_fail_the_check_and_the_next_run
     assert mirrors.settle() == again
     assert not mirrors.failed(CLEANED)
     assert not mirrors.verdicts("row_account", ACCOUNTED, "FAILED")
+
+
+def test_days_that_are_gone_or_doubled_in_every_table_are_not_accounted_for(mirrors: Mirrors) -> None:
+    mirrors.publish(*DAYS[:3])
+    mirrors.settle()
+    for table in ROWS:
+        mirrors.change(table, f"DELETE FROM {{}} WHERE BUSINESS_DATE = '{DAYS[0]}'")
+        mirrors.change(table, f"INSERT INTO {{}} SELECT * FROM {{}} WHERE BUSINESS_DATE = '{DAYS[1]}'")
+    mirrors.check(DAYS[0], DAYS[2])
+    broken = {str(day): {"violations": 1} for day in DAYS[:2]}
+    assert mirrors.verdicts("row_account", ACCOUNTED, "FAILED") == broken
+
+
+def test_another_account_gets_every_day_whatever_the_certificates_of_the_last_one_say(
+    mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirrors.publish(*DAYS[:2])
+    mirrors.settle()
+    assert mirrors.tick() == []
+    monkeypatch.setattr(decision, "PAUSES", (timedelta(),))
+    for variable in ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_DATABASE"):
+        with monkeypatch.context() as moved:
+            moved.setenv(variable, "another")
+            assert [said(request) for request in mirrors.tick()] == [(DAYS[0], DAYS[1], ROWS)]
+    assert mirrors.tick() == []
 
 
 def test_days_that_were_never_published_are_refused_with_the_reason(mirrors: Mirrors) -> None:

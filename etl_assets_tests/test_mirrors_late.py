@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from etl_assets.embedded import snowflake as embedded_snowflake
@@ -114,3 +115,34 @@ def test_one_run_of_the_mirrors_follows_the_other_and_all_other_runs_of_the_bank
         assert mirrors.tick() == []
         assert "to end: 1" in mirrors.skipped
         instance.report_run_canceled(waiting)
+
+
+def test_a_mirror_that_somebody_materialises_by_a_click_is_waited_for_too(mirrors: Mirrors) -> None:
+    mirrors.publish(DAYS[0])
+    clicked = {dg.AssetKey(["snowflake", mirrors.name, CLEANED])}
+    job = mirrors.platform.definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=clicked)
+    waiting = mirrors.platform.instance.create_run_for_job(
+        job, asset_selection=frozenset(clicked), tags={"dagster/partition": str(DAYS[0])}
+    )
+    assert mirrors.tick() == []
+    assert "to end: 1" in mirrors.skipped
+    mirrors.platform.instance.report_run_canceled(waiting)
+    assert len(mirrors.tick()) == 1
+
+
+def test_a_mirror_that_somebody_has_altered_keeps_no_other_table_waiting(
+    mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision, "PAUSES", (timedelta(),))
+    mirrors.publish(DAYS[0])
+    mirrors.settle()
+    mirrors.change(CLEANED, "ALTER TABLE {} ALTER COLUMN CURRENCY SET DATA TYPE NUMBER(9,2) USING 1")
+    mirrors.publish(*DAYS[1:3])
+    for _ in range(2):
+        (request,) = mirrors.tick()
+        assert not mirrors.run(request)
+    mirrors.publish(DAYS[3])
+    for _ in range(3):
+        (request,) = mirrors.tick()
+        mirrors.run(request)
+    assert mirrors.times_written("row_account") == dict.fromkeys(DAYS, 1)

@@ -160,6 +160,6 @@ def test_assets_are_kept_in_snowflake_between_runs(backend: SnowflakeBackend) ->
     at = Bank.of(warehouse, Layout.PLAIN, contract).at
     found = warehouse.read_slice(at, WHOLE).sort_by("day").to_pylist()
     assert found == [{"day": day, "number": 2, "total": 3.0} for day in (MONDAY, TUESDAY)]
-    assert metadata["dagster/table_name"].value == "bank.payments"
+    assert metadata["dagster/table_name"].value == f"{warehouse.database}.BANK.PAYMENTS"
     assert metadata["dagster/partition_row_count"].value == 2
     assert warehouse.read_slice(at, daily_slice("day", [MONDAY])).num_rows == 1

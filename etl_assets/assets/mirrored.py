@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pyarrow as pa
 
-from etl_assets.assets.tenant import Tenant, never_published, without
+from etl_assets.assets.tenant import SNOWFLAKE, Tenant, never_published, without
 from etl_assets.contracts import Table
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.asset_metadata import table_metadata
@@ -63,7 +63,7 @@ def _spec(tenant: Tenant, table: Table) -> dg.AssetSpec:
         code_version=CODE_VERSION,
         kinds={"snowflake"},
         freshness_policy=dg.FreshnessPolicy.time_window(timedelta(hours=hours)),
-        **tenant.common(tenant.days),
+        **tenant.common(tenant.days) | {"group_name": f"{tenant.spec.institution}_{SNOWFLAKE}"},
     )
 
 

@@ -105,6 +105,13 @@ def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -
     return sorted(date.fromisoformat(key) for key in context.partition_keys)
 
 
+def days_to_check(context: dg.AssetCheckExecutionContext, published: Collection[str]) -> list[date]:
+    """The run's business dates; of a run without any, as "Execute all" in the UI starts it, the published ones."""
+    if context.has_partition_key or context.has_partition_key_range:
+        return days_of(context)
+    return sorted(date.fromisoformat(day) for day in published)
+
+
 def never_published(warehouse: PostgresWarehouse, key: dg.AssetKey, days: Sequence[date]) -> dict[str, str]:
     """The days that the upstream table has never been published for, with the reason; the others can go on."""
     schema, name = key.path

@@ -27,6 +27,7 @@ COUNTS = {
     "rows_extra": "extra",
     "rows_changed": "changed",
 }
+SHOWN_DAYS = 5
 OLDEST, NEWEST = date(1, 1, 1), date(9999, 12, 30)
 
 
@@ -35,14 +36,20 @@ def certificates(
     first: First = None,
     last: Last = None,
     *,
-    differing: Annotated[bool, typer.Option(help="Only those that say anything else than equal.")] = False,
+    differing: Annotated[bool, typer.Option(help="Only those that do not say equal of the rows of now.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the latest certificate of each day of each mirror: both warehouses hold the same rows, or which differ."""
     spec = institutions._found(institution)  # noqa: SLF001  the same program
     warehouse = institutions._warehouse()  # noqa: SLF001
-    rows = [] if warehouse is None else _latest(warehouse, spec.institution, first, last)
-    shown = [row for row in rows if row["verdict"] != "equal"] if differing else rows
+    late = set() if warehouse is None else _late(warehouse, spec)
+    found = [] if warehouse is None else _latest(warehouse, spec.institution, first, last)
+    rows = [
+        row | {"is_late": (row["table_name"], row["business_date"]) in late}
+        for row in found
+        if row["table_name"] in spec.snowflake.tables
+    ]
+    shown = [row for row in rows if row["verdict"] != "equal" or row["is_late"]] if differing else rows
     if as_json:
         print(json.dumps(shown, default=str, indent=1))  # noqa: T201
         return
@@ -53,10 +60,7 @@ def certificates(
     _print(shown)
     equal = sum(row["verdict"] == "equal" for row in rows)
     console.print(f"{equal} of {len(rows)} certificates say equal.")
-    if late := _late(warehouse, spec):
-        console.print(
-            f"[yellow]{late} published days of a table are late[/yellow]: not certified equal as they are now."
-        )
+    _print_late(late)
 
 
 def _latest(
@@ -72,18 +76,32 @@ def _latest(
     return rows
 
 
-def _late(warehouse: PostgresWarehouse, spec: InstitutionSpec) -> int:
+def _late(warehouse: PostgresWarehouse, spec: InstitutionSpec) -> set[tuple[str, date]]:
     from etl_assets.assets.tenant import Tenant
     from etl_assets.mirroring.evidence import Evidence
 
-    return len(Evidence(warehouse, Tenant(spec)).late())
+    return {(part.table, part.day) for part in Evidence(warehouse, Tenant(spec)).late()}
+
+
+def _print_late(late: set[tuple[str, date]]) -> None:
+    """By table the first days that are not certified equal as they are now, such as those that no run has mirrored."""
+    for table in sorted({name for name, _ in late}):
+        days = sorted(day for name, day in late if name == table)
+        more = f" and {len(days) - SHOWN_DAYS} more" if len(days) > SHOWN_DAYS else ""
+        shown = ", ".join(map(str, days[:SHOWN_DAYS]))
+        console.print(f"[yellow]late[/yellow] {table}: {shown}{more}", soft_wrap=True)
+
+
+def _in_colour(verdict: str, *, is_late: bool) -> str:
+    if verdict != "equal":
+        return f"[red]{verdict.replace('_', ' ')}[/red]"
+    return "[yellow]equal, late[/yellow]" if is_late else "[green]equal[/green]"
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
     table = Table("business date", "table", "verdict", *COUNTS.values(), "columns that differ", "checked")
     for row in rows:
-        colour = "green" if row["verdict"] == "equal" else "red"
-        said = f"[{colour}]{row['verdict'].replace('_', ' ')}[/{colour}]"
+        said = _in_colour(row["verdict"], is_late=row["is_late"])
         counts = (f"{row[name]:,}" for name in COUNTS)
         at = f"{row['checked_at']:%Y-%m-%d %H:%M}"
         table.add_row(str(row["business_date"]), row["table_name"], said, *counts, escape(row["columns_differ"]), at)

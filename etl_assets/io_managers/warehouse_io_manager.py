@@ -53,7 +53,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         if partial.refused and not slice_.keys:
             reasons = "; ".join(f"{key}: {why}" for key, why in sorted(partial.refused.items()))
             raise Permanent(f"{context.asset_key.to_user_string()}: nothing was published. {reasons}")
-        _describe(context, target, counts)
+        _describe(context, self.tables.called(target), counts)
 
     def load_input(self, context: dg.InputContext) -> object:
         """The upstream slice in the shape that the parameter is annotated with.
@@ -107,8 +107,8 @@ def _named(refusal: ContractBroken | Permanent, context: Context) -> Permanent:
     return kind(f"asset {context.asset_key.to_user_string()}{span}: {said}")
 
 
-def _describe(context: dg.OutputContext, target: Target, counts: Mapping[str, int]) -> None:
-    context.add_output_metadata({"dagster/table_name": target.name})
+def _describe(context: dg.OutputContext, table: str, counts: Mapping[str, int]) -> None:
+    context.add_output_metadata({"dagster/table_name": table})
     if not context.has_asset_partitions:
         context.add_output_metadata({"dagster/row_count": sum(counts.values())})
         return

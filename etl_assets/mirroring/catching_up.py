@@ -11,10 +11,10 @@ import dagster as dg
 from dagster import DagsterInstance, RunsFilter
 
 from etl_assets.assets.tenant import Tenant
-from etl_assets.automation import ENDED, unfinished
+from etl_assets.automation import ENDED, UNFINISHED, unfinished
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.mirroring.checks import checks_of
-from etl_assets.mirroring.decision import ATTEMPTS, Ended, Late, Work, again_at, next_work
+from etl_assets.mirroring.decision import ATTEMPTS, Ended, Late, again_at, next_work, works
 from etl_assets.mirroring.evidence import Evidence
 from etl_assets.resources import UNCONFIGURED, snowflake_is_configured
 
@@ -43,12 +43,12 @@ def catching_up(tenant: Tenant, job: Any) -> dg.SensorDefinition:
     def tick(context: dg.SensorEvaluationContext, warehouse: PostgresWarehouse) -> dg.SensorResult:
         if not snowflake_is_configured():
             return dg.SensorResult(skip_reason=UNCONFIGURED)
-        if running := unfinished(context.instance, institution):
+        if running := max(unfinished(context.instance, institution), _mirroring(context.instance, tenant)):
             return dg.SensorResult(skip_reason=f"waiting for runs of {institution} to end: {running}")
         found = Evidence(warehouse, tenant).late()
         if left := in_words([part for part in found if part.is_left]):
             context.log.error(left)
-        asked = _asked(context.instance, tenant, next_work(found))
+        asked = _asked(list(_ended(context.instance, institution)), tenant, found)
         if isinstance(asked, dg.RunRequest):
             return dg.SensorResult(run_requests=[asked])
         return dg.SensorResult(skip_reason="; ".join(filter(None, (asked, left))) or "every mirror is up to date")
@@ -68,14 +68,15 @@ def in_words(left: Sequence[Late]) -> str:
     )
 
 
-def _asked(instance: DagsterInstance, tenant: Tenant, work: Work | None) -> dg.RunRequest | str | None:
-    """The request for the work, or why it waits; None where there is none."""
+def _asked(ended: Sequence[Ended], tenant: Tenant, found: Sequence[Late]) -> dg.RunRequest | str | None:
+    """The request for the next work, or why it waits; None where there is none."""
+    work = next_work(found, [run.key for run in ended])
     if work is None:
         return None
-    wait_until = again_at(_ended(instance, tenant.spec.institution), work.key)
+    wait_until = again_at(ended, {possible.key for possible in works(found)})
     if wait_until is not None and wait_until > datetime.now(UTC):
-        days = f"{len(work.days)} days from {work.days[0]} on" if len(work.days) > 1 else str(work.days[0])
-        return f"{days} are late in Snowflake; tried again at {wait_until:%H:%M:%S} UTC"
+        days = f"{len(work.days)} days from {work.days[0]} on are" if len(work.days) > 1 else f"{work.days[0]} is"
+        return f"{days} late in Snowflake; tried again at {wait_until:%H:%M:%S} UTC"
     return dg.RunRequest(
         asset_selection=[tenant.mirror(table) for table in work.tables],
         asset_check_keys=checks_of(tenant, work.tables),
@@ -86,6 +87,13 @@ def _asked(instance: DagsterInstance, tenant: Tenant, work: Work | None) -> dg.R
             KEY_TAG: work.key,
         },
     )
+
+
+def _mirroring(instance: DagsterInstance, tenant: Tenant) -> int:
+    """Unfinished runs that write a mirror, in whichever job: who clicks on an asset has one of no institution."""
+    mirrors = {tenant.mirror(table) for table in tenant.spec.snowflake.tables}
+    runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
+    return sum(not mirrors.isdisjoint(run.asset_selection or ()) for run in runs)
 
 
 def _ended(instance: DagsterInstance, institution: str) -> Iterator[Ended]:

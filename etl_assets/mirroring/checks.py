@@ -9,14 +9,18 @@ from collections.abc import Collection, Iterator
 from datetime import date
 
 import dagster as dg
+import pyarrow as pa
 
 from etl_assets.assets.mirrored import RETRIES, RETRY_DELAY_S, mirrored_tables
-from etl_assets.assets.tenant import Tenant, days_of
+from etl_assets.assets.tenant import Tenant, days_to_check
 from etl_assets.contracts import Table
+from etl_assets.io_managers.postgres.schema import qualified
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import daily_slice
+from etl_assets.io_managers.snowflake.names import identifier
 from etl_assets.io_managers.targets import Drift, Target
-from etl_assets.mirroring.row_account import ACCOUNT, counted, violations
+from etl_assets.mirroring.evidence import account_of
+from etl_assets.mirroring.row_account import ACCOUNT, counted, deliveries, violations
 from etl_assets.reconciliation.certificate_log import remember
 from etl_assets.reconciliation.certificates import Certificate, certify
 from etl_assets.resources import Snowflake
@@ -56,11 +60,12 @@ def _equals_postgres(tenant: Tenant, table: Table) -> dg.AssetChecksDefinition:
     def check(
         context: dg.AssetCheckExecutionContext, warehouse: PostgresWarehouse, snowflake: dg.ResourceParam[Snowflake]
     ) -> Iterator[dg.AssetCheckEvaluation]:
-        slice_ = daily_slice("business_date", days_of(context))
-        compared = certify(warehouse, snowflake.open(), target, target, slice_)
+        days = days_to_check(context, warehouse.written(tenant.spec.institution, table.name))
+        slice_ = daily_slice("business_date", days)
+        compared = certify(warehouse, snowflake.open(), target, target, slice_) if days else []
         # A day that nobody has published is as empty there as here, which certifies nothing.
         certificates = [one for one in compared if one.source_written_at or one.rows_in_snowflake]
-        remember(warehouse, tenant.spec.institution, certificates, context.run.run_id)
+        remember(warehouse, tenant.spec.institution, certificates, context.run.run_id, account_of() or "")
         for certificate in certificates:
             yield _evaluation(spec.key, certificate)
 
@@ -74,7 +79,7 @@ def _evaluation(key: dg.AssetCheckKey, certificate: Certificate) -> dg.AssetChec
         check_name=key.name,
         passed=certificate.is_equal,
         partition=certificate.partition_key,
-        description=None if certificate.is_equal else certificate.verdict.value.replace("_", " "),
+        description=None if certificate.is_equal else _in_words(key, certificate),
         metadata={
             "rows_in_postgres": certificate.rows_in_postgres,
             "rows_in_snowflake": certificate.rows_in_snowflake,
@@ -90,13 +95,20 @@ def _evaluation(key: dg.AssetCheckKey, certificate: Certificate) -> dg.AssetChec
     )
 
 
+def _in_words(key: dg.AssetCheckKey, certificate: Certificate) -> str:
+    """The verdict, and where the rows that differ are named."""
+    day, verdict = certificate.partition_key, certificate.verdict.value.replace("_", " ")
+    command = f"etl-assets certificates {key.asset_key.path[1]} --from {day} --to {day} --differing"
+    return f"{verdict}; which rows: {command}"
+
+
 def _accounted_for(tenant: Tenant) -> dg.AssetChecksDefinition:
     tables = counted(tenant.spec)
     spec = dg.AssetCheckSpec(
         ACCOUNTED,
         asset=tenant.mirror(ACCOUNT),
-        description="Per delivery: records read = published + quarantined + control lines, counted in Snowflake "
-        f"for {', '.join(tables) or 'the account alone'}.",
+        description="Per delivery of PostgreSQL's account: records read = published + quarantined + control lines, "
+        f"counted in Snowflake for {', '.join(tables) or 'the account alone'}.",
         additional_deps=[tenant.mirror(table) for table in tables],
         partitions_def=tenant.days,
     )
@@ -111,15 +123,23 @@ def _accounted_for(tenant: Tenant) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, warehouse: PostgresWarehouse, snowflake: dg.ResourceParam[Snowflake]
     ) -> Iterator[dg.AssetCheckEvaluation]:
         published = warehouse.written(tenant.spec.institution, ACCOUNT)
-        days = [day for day in days_of(context) if day.isoformat() in published]
+        days = [day for day in days_to_check(context, published) if day.isoformat() in published]
         if not days:
             return
-        found = snowflake.open().fetch(violations(tenant.spec, days))
-        broken = dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        name, there = (tenant.spec.institution, ACCOUNT), snowflake.open()
+        broken = _by_day(there.fetch(violations(tenant.spec, days)))
+        # Rows and account that are both gone, or both doubled, agree with each other.
+        accounts = _by_day(there.fetch(deliveries(identifier(*name), days)))
+        promised = _by_day(warehouse.fetch(deliveries(qualified(*name), days)))
         for day in days:
-            yield _account(spec.key, day, int(broken.get(day, 0)))
+            yield _account(spec.key, day, broken.get(day) or abs(promised.get(day, 0) - accounts.get(day, 0)))
 
     return check
+
+
+def _by_day(found: pa.Table) -> dict[date, int]:
+    days, numbers = (column.to_pylist() for column in found.columns)
+    return {day: int(number) for day, number in zip(days, numbers, strict=True)}
 
 
 def _account(key: dg.AssetCheckKey, day: date, broken: int) -> dg.AssetCheckEvaluation:
@@ -128,6 +148,6 @@ def _account(key: dg.AssetCheckKey, day: date, broken: int) -> dg.AssetCheckEval
         check_name=key.name,
         passed=broken == 0,
         partition=day.isoformat(),
-        description=f"{broken} deliveries are not accounted for" if broken else None,
+        description=f"deliveries that are not accounted for: {broken}" if broken else None,
         metadata={"violations": broken},
     )

@@ -7,7 +7,7 @@ Pure: what PostgreSQL holds and what the certificates say in, one run and reason
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -82,8 +82,16 @@ class Work:
         return blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
 
 
-def next_work(found: Iterable[Late]) -> Work | None:
-    """What the next run shall mirror: from the oldest late day on, as long as the same tables lack the next day too.
+def next_work(found: Iterable[Late], asked_before: Sequence[str | None] = ()) -> Work | None:
+    """What the next run shall mirror: the work with the oldest days of those that were asked for least of late.
+
+    A table that somebody has altered in Snowflake fails at each try; days and tables behind it need not wait for it.
+    """
+    return min(works(found), key=lambda work: asked_before.count(work.key), default=None)
+
+
+def works(found: Iterable[Late]) -> Iterator[Work]:
+    """The runs that mirror everything: from the oldest late day on, as long as the same tables lack the next day too.
 
     A corrected day changes five tables and the features of many days after it two: in one run, the other three would
     be written again for nothing. What is left to people is left out.
@@ -92,15 +100,21 @@ def next_work(found: Iterable[Late]) -> Work | None:
     for part in found:
         if not part.is_left:
             by_day[part.day].append(part)
-    if not by_day:
-        return None
     days = sorted(by_day)
-    alike = [days[0]]
+    while days:
+        taken = _not_too_many(_alike(days, by_day), by_day)
+        yield Work(tuple(part for day in taken for part in by_day[day]))
+        days = days[len(taken) :]
+
+
+def _alike(days: Sequence[date], by_day: Mapping[date, Sequence[Late]]) -> list[date]:
+    """The first days, without a gap, that lack the same tables."""
+    alike, tables = [days[0]], {part.table for part in by_day[days[0]]}
     for before, day in pairwise(days):
-        if day - before != DAY or {p.table for p in by_day[day]} != {p.table for p in by_day[days[0]]}:
+        if day - before != DAY or {part.table for part in by_day[day]} != tables:
             break
         alike.append(day)
-    return Work(tuple(part for day in _not_too_many(alike, by_day) for part in by_day[day]))
+    return alike
 
 
 def _not_too_many(days: Sequence[date], by_day: Mapping[date, Sequence[Late]]) -> list[date]:
@@ -123,10 +137,10 @@ class Ended:
     ended_at: datetime
 
 
-def again_at(newest_first: Iterable[Ended], key: str) -> datetime | None:
-    """When the work of this key may run, further and further after the runs that failed; None for at once.
+def again_at(newest_first: Iterable[Ended], left: Collection[str | None]) -> datetime | None:
+    """When work may run, further and further after the runs that failed; None for at once.
 
-    A run that succeeded and left everything as it was counts as failed: it would be asked for at every tick.
+    A run that succeeded and whose work is `left` as it was counts as failed: it would be asked for at every tick.
     """
-    failed = list(takewhile(lambda run: not run.is_success or run.key == key, newest_first))
+    failed = list(takewhile(lambda run: not run.is_success or run.key in left, newest_first))
     return failed[0].ended_at + PAUSES[min(len(failed), len(PAUSES)) - 1] if failed else None

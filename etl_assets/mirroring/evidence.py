@@ -5,7 +5,9 @@ SQL over notes and certificates; what follows from them is decided in `decision.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,7 +21,13 @@ from etl_assets.mirroring.decision import Certified, Late, late
 from etl_assets.reconciliation.certificates import Verdict
 from etl_assets.restatement.decision import Written
 
-SAID = ("table_name", "business_date", "source_written_at", "verdict", "times_different")
+SAID = ("table_name", "business_date", "source_written_at", "verdict", "times_different", "snowflake")
+
+
+def account_of(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The account and database that the environment names, as certificates say them; None where it names none."""
+    account, database = (environment.get(f"SNOWFLAKE_{name}", "") for name in ("ACCOUNT", "DATABASE"))
+    return f"{account}/{database}".upper() if account else None
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,16 @@ class Evidence:
         return found
 
     def certified(self) -> dict[str, dict[date, Certified]]:
-        """Mirrored table -> business date -> what its latest certificate says."""
+        """Mirrored table -> business date -> what its latest certificate says; of another account it says nothing.
+
+        Whoever changes from one account to another would else have days there that nothing ever mirrors.
+        """
         found: dict[str, dict[date, Certified]] = defaultdict(dict)
+        account = account_of()
         log = Target(self.tenant.spec.institution, MIRROR_CERTIFICATES, drift=Drift.ADD)
         for row in self.warehouse.read_slice(log, WHOLE, SAID, must_exist=False).to_pylist():
+            if account and row["snowflake"] != account:
+                continue
             is_equal = row["verdict"] == Verdict.EQUAL
             certified = Certified(row["source_written_at"], is_equal, row["times_different"])
             found[row["table_name"]][row["business_date"]] = certified

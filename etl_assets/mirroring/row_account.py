@@ -34,7 +34,7 @@ def violations(spec: InstitutionSpec, days: Collection[date]) -> str:
     """
     promised = {"closes": CLOSES} | {name: says for table in counted(spec) for name, says in PROMISED[table].items()}
     taken = {table: {name: _one_off(table, name) for name in PROMISED[table]} for table in counted(spec)}
-    within = f"business_date IN ({', '.join(f'DATE {str(day)!r}' for day in sorted(days))})"
+    within = _within(days)
     rows = " UNION ALL ".join(
         f"SELECT business_date, _delivery_id, {', '.join(f'{says.get(name, 0)} AS {name}' for name in promised)} "  # noqa: S608  names are ours
         f"FROM {identifier(spec.institution, table)} WHERE {within}"
@@ -43,6 +43,15 @@ def violations(spec: InstitutionSpec, days: Collection[date]) -> str:
     differs = " OR ".join(f"SUM({name}) <> 0" for name in promised)
     broken = f"SELECT business_date FROM ({rows}) c GROUP BY business_date, _delivery_id HAVING {differs}"  # noqa: S608
     return f"SELECT business_date, COUNT(*) FROM ({broken}) b GROUP BY business_date"  # noqa: S608
+
+
+def deliveries(account: str, days: Collection[date]) -> str:
+    """SQL for the deliveries of each business date that has any in the account, a table's quoted name in either."""
+    return f"SELECT business_date, COUNT(*) FROM {account} WHERE {_within(days)} GROUP BY business_date"  # noqa: S608
+
+
+def _within(days: Collection[date]) -> str:
+    return f"business_date IN ({', '.join(f'DATE {str(day)!r}' for day in sorted(days))})"
 
 
 def _one_off(table: str, name: str) -> str:

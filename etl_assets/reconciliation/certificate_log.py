@@ -18,23 +18,33 @@ from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.reconciliation.certificates import Certificate, Verdict
 
 Stored = dict[str, Any]
+Place = tuple[date, str]
+COMPARED = ("source_written_at", "snowflake")
 
 
-def remember(warehouse: PostgresWarehouse, schema: str, certificates: Collection[Certificate], run_id: str) -> None:
+def remember(
+    warehouse: PostgresWarehouse, schema: str, certificates: Collection[Certificate], run_id: str, snowflake: str
+) -> None:
     """The log holds these certificates, all or none; of two of one day and table, the one that was checked last.
+
+    `snowflake` names account and database: a certificate says nothing of another one. One run writes after the other,
+    or a slow one that read before would put its older certificate in the place of a newer one.
 
     Raises: Permanent for a certificate that is not of a day.
     """
     days = {_day(certificate) for certificate in certificates}
     if not days:
         return
-    slice_ = daily_slice("business_date", days)
-    known = {(row["business_date"], row["table_name"]): row for row in latest(warehouse, schema, slice_).to_pylist()}
-    rows = [row for row in _newest(certificates, run_id).values() if _is_newer(row, known)]
-    for row in rows:
-        row["times_different"] = _times_different(row, known.get((row["business_date"], row["table_name"])))
-    table = pa.Table.from_pylist(rows, schema=MIRROR_CERTIFICATES.schema)
-    warehouse.write(_at(schema), slice_, table, run_id, mode=Mode.UPSERT)
+    with warehouse.transaction() as alone:
+        alone.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{schema} certificates"])
+        slice_ = daily_slice("business_date", days)
+        known = {_place(row): row for row in latest(warehouse, schema, slice_).to_pylist()}
+        found = _newest(certificates, {"run_id": run_id, "snowflake": snowflake})
+        rows = [row for place, row in found.items() if _is_newer(row, known.get(place))]
+        for row in rows:
+            row["times_different"] = _times_different(row, known.get(_place(row)))
+        table = pa.Table.from_pylist(rows, schema=MIRROR_CERTIFICATES.schema)
+        warehouse.write(_at(schema), slice_, table, run_id, mode=Mode.UPSERT)
 
 
 def latest(warehouse: PostgresWarehouse, schema: str, slice_: Slice = WHOLE) -> pa.Table:
@@ -46,13 +56,17 @@ def _at(schema: str) -> Target:
     return Target(schema, MIRROR_CERTIFICATES, drift=Drift.ADD)
 
 
-def _newest(certificates: Iterable[Certificate], run_id: str) -> dict[tuple[date, str], Stored]:
+def _newest(certificates: Iterable[Certificate], said: Stored) -> dict[Place, Stored]:
     ordered = sorted(certificates, key=lambda certificate: certificate.checked_at)
-    return {(_day(one), one.table_name): _row(one, run_id) for one in ordered}
+    return {_place(row): row for row in (_row(one) | said for one in ordered)}
 
 
-def _row(certificate: Certificate, run_id: str) -> Stored:
-    row = asdict(certificate) | {"business_date": _day(certificate), "run_id": run_id}
+def _place(row: Stored) -> Place:
+    return row["business_date"], row["table_name"]
+
+
+def _row(certificate: Certificate) -> Stored:
+    row = asdict(certificate) | {"business_date": _day(certificate)}
     del row["partition_key"]
     return row | {
         "verdict": certificate.verdict.value,
@@ -61,8 +75,7 @@ def _row(certificate: Certificate, run_id: str) -> Stored:
     }
 
 
-def _is_newer(row: Stored, known: dict[tuple[date, str], Stored]) -> bool:
-    before = known.get((row["business_date"], row["table_name"]))
+def _is_newer(row: Stored, before: Stored | None) -> bool:
     return before is None or bool(before["checked_at"] <= row["checked_at"])
 
 
@@ -70,7 +83,7 @@ def _times_different(row: Stored, before: Stored | None) -> int:
     """How often in a row this write of PostgreSQL was found to be another in Snowflake; none if it is equal now."""
     if row["verdict"] == Verdict.EQUAL:
         return 0
-    is_again = before is not None and before["source_written_at"] == row["source_written_at"]
+    is_again = before is not None and all(before[name] == row[name] for name in COMPARED)
     times = int(before["times_different"]) if before is not None and is_again else 0
     return times + int(row["verdict"] != Verdict.CHANGED_MEANWHILE)
 

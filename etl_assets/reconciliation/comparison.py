@@ -35,7 +35,7 @@ class Compared:
     postgres: Content
     snowflake: Content
     lacking: frozenset[str]
-    """Columns of the contract that only one of the tables has."""
+    """Columns of the contract that only one of the tables has, or has in their types."""
     differences: Differences | None
     """None where nobody looked for rows."""
 

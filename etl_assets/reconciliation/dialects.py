@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from psycopg import sql
 
 from etl_assets.contracts import Column, quoted
 from etl_assets.io_managers.postgres import statements as postgres_statements
+from etl_assets.io_managers.postgres import types as postgres_types
 from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.snowflake import sql as snowflake_sql
+from etl_assets.io_managers.snowflake import types as snowflake_types
 from etl_assets.io_managers.snowflake.names import identifier, stored
 from etl_assets.reconciliation.canonical import NULL, Kind, joined, kind_of
 
@@ -33,6 +36,10 @@ class Dialect:
     predicate: Callable[[Slice], str]
     literal: Callable[[str], str]
     catalogue: str
+    described: str
+    """What the catalogue is asked of a column."""
+    is_of: Callable[[Mapping[str, Any], pa.DataType], bool]
+    """Whether a column that the catalogue describes so is of the type in which ours is stored."""
     text: str
     double: str
     whole: str
@@ -108,6 +115,8 @@ POSTGRES = Dialect(
     predicate=lambda slice_: postgres_statements.predicate(slice_).as_string(),
     literal=lambda value: sql.Literal(value).as_string(),
     catalogue="information_schema.columns",
+    described="column_name, data_type",
+    is_of=lambda row, type_: row["DATA_TYPE"] == postgres_types.sql_type(type_).partition("(")[0],
     text="CAST({x} AS text)",
     double="float8",
     whole="bigint",
@@ -136,6 +145,8 @@ SNOWFLAKE = Dialect(
     predicate=snowflake_sql.predicate,
     literal=snowflake_sql.literal,
     catalogue='"INFORMATION_SCHEMA"."COLUMNS"',
+    described="*",
+    is_of=lambda row, type_: snowflake_types.printed(row) == snowflake_types.sql_type(type_),
     text="TO_VARCHAR({x})",
     double="FLOAT",
     whole="NUMBER(19, 0)",

@@ -82,16 +82,22 @@ class Side:
         return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
     def columns(self) -> frozenset[str]:
-        """Which of the contract's columns the table has; none where it is missing."""
+        """Which of the contract's columns the table has, in their types; none where it is missing.
+
+        In another type a value may have the text of another value, as a time of day that a date leaves out, or none.
+        """
         if not self.warehouse.exists(self.target.schema, self.target.table.name):
             return frozenset()
-        named = {self.dialect.stored(column.name): column.name for column in self.table.columns}
+        named = {self.dialect.stored(column.name): column for column in self.table.columns}
         where = " AND ".join(
             f"{column} = {self.dialect.literal(self.dialect.stored(name))}"
             for column, name in (("table_schema", self.target.schema), ("table_name", self.table.name))
         )
-        found = self.warehouse.fetch(f"SELECT column_name FROM {self.dialect.catalogue} WHERE {where}")  # noqa: S608
-        return frozenset(named[name] for name in found[0].to_pylist() if name in named)
+        question = f"SELECT {self.dialect.described} FROM {self.dialect.catalogue} WHERE {where}"  # noqa: S608
+        found = self.warehouse.fetch(question)
+        rows = found.rename_columns([name.upper() for name in found.column_names]).to_pylist()
+        there = [(named[row["COLUMN_NAME"]], row) for row in rows if row["COLUMN_NAME"] in named]
+        return frozenset(column.name for column, row in there if self.dialect.is_of(row, column.type))
 
     def reduced(self, names: frozenset[str]) -> Side:
         """The same table with only these columns; without its key, if they are not all of it."""

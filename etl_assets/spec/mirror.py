@@ -34,7 +34,7 @@ class Mirror(Strict):
 
     tables: tuple[MirroredTable, ...] = DEFAULT
     """The tables that are mirrored. All but `raw_transactions` by default; `[]` for none."""
-    fresh_within_hours: Whole = Field(default=36, ge=1)
+    fresh_within_hours: Whole = Field(default=36, ge=1, le=8760)
     """A mirror into which nothing was written for so many hours counts as late in the Dagster UI."""
 
     @field_validator("tables")

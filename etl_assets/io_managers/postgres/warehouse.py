@@ -146,6 +146,10 @@ class PostgresWarehouse(PostgresSettings, dg.ConfigurableResource):  # type: ign
         """A transaction that commits when the block ends and leaves no trace when it raises; tried once."""
         return self.connections.transaction()
 
+    def called(self, target: Target) -> str:
+        """What people call the table."""
+        return target.name
+
     def exists(self, schema: str, name: str) -> bool:
         """Whether the table is there; asked, not guessed from an error that could mean anything else."""
         return self._find(schema, name) is not None

@@ -17,7 +17,7 @@ from etl_assets.io_managers.frames import rows_of
 from etl_assets.io_managers.inference import inferred
 from etl_assets.io_managers.slices import Slice
 from etl_assets.io_managers.snowflake.connections import Session
-from etl_assets.io_managers.snowflake.names import identifier
+from etl_assets.io_managers.snowflake.names import identifier, stored
 from etl_assets.io_managers.snowflake.reading import Selection
 from etl_assets.io_managers.snowflake.schema import NOTES, Known, create, known, table_of
 from etl_assets.io_managers.snowflake.settings import SnowflakeSettings
@@ -112,6 +112,10 @@ class SnowflakeWarehouse(SnowflakeSettings, dg.ConfigurableResource):  # type: i
                 return pieces[0] if pieces else cursor.fetch_arrow_all(force_return_table=True)
 
         return self.connections.run(read)
+
+    def called(self, target: Target) -> str:
+        """What people call the table, as they find it in Snowflake's catalogue."""
+        return f"{self.database}.{stored(target.schema)}.{stored(target.table.name)}"
 
     def exists(self, schema: str, name: str) -> bool:
         """Whether somebody has written the table; an empty one that a failed first write has left is none."""
