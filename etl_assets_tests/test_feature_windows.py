@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import os
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
@@ -14,41 +16,15 @@ import pyarrow as pa
 import pytest
 
 from etl_assets.feature_groups import FEATURES
+from etl_assets.transforms import habits, parts
 from etl_assets.transforms.features import AmountsTooLarge, compute_features
-from etl_assets.transforms.window_groups import Integers, compiled
-from etl_assets_tests import join_form
-
-MARCH_1, DAY_S = 20_513, 86_400
-WHOLE = (date(2026, 1, 1), date(2027, 1, 1))
-
-
-def payments(second: Integers, cents: Integers, lag_days: Integers, zone: str = "UTC") -> pa.Table:
-    """Payments of 50 accounts to one merchant, `second` counted from 1 March, delivered `lag_days` after the event."""
-    at = pl.from_epoch(pl.Series(second + MARCH_1 * DAY_S), "s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
-    local_date = at.dt.convert_time_zone(zone).dt.date()
-    rows = (
-        pl.DataFrame({"event_at": at, "lag": lag_days, "cents": cents})
-        .with_row_index("n")
-        .with_columns(
-            business_date=local_date + pl.duration(days=pl.col("lag")),
-            account_id=(pl.col("n") % 50).cast(pl.String),
-            counterparty_id=pl.lit("merchant"),
-            currency=pl.lit("IDR"),
-        )
-    )
-    amounts = pa.array([Decimal(int(c)).scaleb(-2) for c in cents], pa.decimal128(24, 4))
-    return rows.drop("lag", "cents").to_arrow().append_column("amount", amounts)
+from etl_assets.transforms.window_groups import compiled
+from etl_assets_tests import feature_steps, join_form
+from etl_assets_tests.feature_steps import DAY_S, MARCH_1, WHOLE, busy, payments
 
 
 def found(cleaned: pa.Table, first: date = WHOLE[0], last: date = WHOLE[1], zone: str = "UTC") -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(compute_features(cleaned, FEATURES, first, last, zone))).sort("n")
-
-
-def busy(rows: int, lags: int, seed: int = 0) -> tuple[Integers, Integers, Integers]:
-    """Seconds of 40 days with many ties, cents, and lags of up to `lags` days."""
-    draw = np.random.default_rng(seed)
-    second = draw.integers(0, 40 * DAY_S // 900, rows) * 900
-    return second, -draw.integers(1, 10**7, rows), draw.integers(0, lags + 1, rows)
 
 
 @pytest.mark.parametrize("lags", [0, 1, 5])
@@ -99,26 +75,42 @@ def test_a_late_row_alone_in_its_window_brings_no_trace_of_what_the_window_left_
     assert first_row_later["counterparty_since_last"].to_list() == [None, 3_600, None]
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    """CPU seconds of the fastest of three runs: the others measure the machine's other tenants."""
+@pytest.mark.parametrize("case", ["prompt", "late", "one midnight", "one amount"])
+def test_four_times_the_rows_of_one_merchant_take_four_times_the_steps(case: str) -> None:
+    """Steps are executed lines of the kernels, run as plain Python: a clock would measure the machine's other tenants.
 
-    def once() -> float:
-        start = time.process_time()
-        work()
-        return time.process_time() - start
-
-    return min(once() for _ in range(3))
+    A little more than four, since a search among more rows is a step or two longer.
+    """
+    few, many = (lines_run(case, rows) for rows in (400, 1_600))
+    assert 3 * few < many < 5 * few
 
 
-@pytest.mark.parametrize("case", ["late", "one midnight"])
-def test_four_times_the_rows_of_one_merchant_take_less_than_nine_times_as_long(case: str) -> None:
-    def taken(rows: int) -> float:
-        second, cents, lag = busy(rows, 3 if case == "late" else 0)
-        cleaned = payments(second if case == "late" else second * 0, cents, lag)
-        return seconds_of(lambda: compute_features(cleaned, FEATURES, *WHOLE, "UTC"))
+def lines_run(case: str, rows: int) -> int:
+    script = Path(feature_steps.__file__)
+    command = [sys.executable, "-W", "ignore", "-m", f"etl_assets_tests.{script.stem}", case, str(rows)]
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    return int(subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300).stdout)
 
-    taken(10)
-    assert taken(80_000) < 9 * taken(20_000)
+
+def test_the_kernel_for_easy_groups_and_the_one_for_any_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned = payments(*busy(2_000, 0))
+    easy = compute_features(cleaned, FEATURES, *WHOLE, "UTC")
+    monkeypatch.setattr(parts, "prompt", lambda _, starts, *__: np.ones(len(starts) - 1, np.bool_))
+    assert compute_features(cleaned, FEATURES, *WHOLE, "UTC").equals(easy)
+
+
+def test_an_account_too_busy_for_a_sorted_list_has_the_median_of_its_thirty_days() -> None:
+    names = {"spend_to_median_30d", "spend_robust_zscore_30d"}
+    robust = [feature for feature in FEATURES if feature.name in names]
+    second, cents, lag = busy(habits.SMALL * 50 + 1_000, 0)
+    large = compute_features(payments(second, cents, lag), robust, *WHOLE, "UTC")
+    spend = pl.DataFrame(pl.from_arrow(large)).filter(pl.col("account_id") == "7").sort("event_at")
+    assert spend.height > habits.SMALL
+    at, amount = spend["event_at"].dt.epoch("s").to_numpy(), -spend["amount"].cast(pl.Float64).to_numpy()
+    for row in range(0, spend.height, 25):
+        seen = amount[(at < at[row]) & (at >= at[row] - 30 * DAY_S)]
+        expected = amount[row] / max(np.median(seen), 1) if len(seen) else None
+        assert spend["spend_to_median_30d"][row] == pytest.approx(expected)
 
 
 def test_rows_of_one_instant_have_one_order_even_without_lineage() -> None:

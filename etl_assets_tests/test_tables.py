@@ -118,7 +118,7 @@ def test_the_features_of_a_source_are_the_supported_ones_in_the_models_order(spe
 def test_a_source_has_the_inputs_that_it_delivers(is_there: tuple[bool, ...]) -> None:
     without = {name: None for name, has in zip(WITHOUT_PARTIES, is_there, strict=False) if not has}
     spec = minimal_spec(columns=without, event_precision="second" if is_there[2] else "day")
-    expected = [need for need, has in zip(get_args(Need), is_there, strict=True) if has]
+    expected = [need for need, has in zip(get_args(Need), (*is_there, False), strict=True) if has]
     assert list(available_inputs(spec)) == expected
     assert all(feature.needs <= set(expected) for feature in supported(available_inputs(spec)))
 

@@ -1,4 +1,4 @@
-"""Trailing windows per group, compiled: what each row's visible past adds up to, in one pass over sorted arrays.
+"""Trailing windows per group, compiled: what each row's visible past adds up to, for any group.
 
 Integers in, NaN out where there is no value. All compiled code stands in this one file, because numba's cache on
 disk does not notice a change in another. What the arrays mean belongs to `features.py`.
@@ -11,24 +11,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_assets.transforms.window_groups import Flags, Floats, Integers, compiled, inner
+from etl_assets.transforms.window_groups import Flags, Floats, Integers, Rows, compiled, inner
 
 Wide = tuple[np.uint64, np.uint64]
 
-STATISTICS = ("count", "sum", "mean", "std", "max")
+STATISTICS = ("count", "sum", "std", "max")
 N, TOTAL, TOP, LATEST = 0, 1, 2, 3
 LOW_32, BITS_32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 TWO_64, LARGEST = 2.0**64, 2.0**126
 
 
-class Rows(NamedTuple):
-    """Rows by group, then second; `known` is the day of delivery, `place` the row of the result, or -1."""
+class Groups(NamedTuple):
+    """Where each group of rows begins, and which are left to do."""
 
-    second: Integers
-    known: Integers
-    value: Integers
-    place: Integers
-    is_late: Flags
+    starts: Integers
+    is_left: Flags
 
 
 class Tally(NamedTuple):
@@ -39,19 +36,19 @@ class Tally(NamedTuple):
 
 
 @compiled
-def trailing(rows: Rows, starts: Integers, widths: Integers, units: float, result: Floats) -> int:
+def trailing(rows: Rows, groups: Groups, widths: Integers, units: float, result: Floats) -> int:
     """`result[place]` is the age of the youngest row in the widest window, then STATISTICS of each window.
 
     A row sees the rows of its group in [second - width, second) that were known by its own `known`; `widths` ascend.
     All sums are integers to the last step: a float that values are added to and taken from remembers what passed
     through, and a day on its own would differ from the same day in a range. Returns -1, or a group that does not fit.
     """
-    largest = 0
-    for group in range(len(starts) - 1):
+    starts, largest = groups.starts, 0
+    for group in np.flatnonzero(groups.is_left):
         largest = max(largest, starts[group + 1] - starts[group])
     tally, before = _tally(largest, len(widths)), _tally(largest + 1, 1)
     peaks = np.empty(largest, np.int64)
-    for group in range(len(starts) - 1):
+    for group in np.flatnonzero(groups.is_left):
         own = _part(rows, starts[group], starts[group + 1])
         if own.place.max() < 0:
             continue
@@ -59,7 +56,7 @@ def trailing(rows: Rows, starts: Integers, widths: Integers, units: float, resul
         if np.any(own.is_late):
             _add_late(own, np.flatnonzero(own.is_late), widths, tally)
         if not _finish(own, tally, units, result):
-            return group
+            return int(group)
     return -1
 
 
@@ -203,11 +200,12 @@ def _finish(rows: Rows, tally: Tally, units: float, result: Floats) -> bool:
             count, total, square = tally.sums[row, w, N], tally.sums[row, w, TOTAL], _wide(tally, row, w)
             if count * _float(square) >= LARGEST:
                 return False
-            cells[1 + 5 * w], cells[2 + 5 * w] = count, total / units
+            cells[1 + 4 * w], cells[2 + 4 * w] = count, total / units
+            cells[0] = cells[3 + 4 * w] = cells[4 + 4 * w] = np.nan
             if count > 0:
                 cells[0] = rows.second[row] - tally.sums[row, w, LATEST]
-                cells[3 + 5 * w], cells[5 + 5 * w] = total / count / units, tally.sums[row, w, TOP] / units
-                cells[4 + 5 * w] = _deviation(count, total, square) / units
+                cells[3 + 4 * w] = _deviation(count, total, square) / units
+                cells[4 + 4 * w] = tally.sums[row, w, TOP] / units
     return True
 
 
