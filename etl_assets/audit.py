@@ -122,6 +122,14 @@ def _same_rows(spec: InstitutionSpec, upstream: str, table: str) -> str:
         WHERE u.there IS NULL OR t.there IS NULL GROUP BY 1"""
 
 
+def _told(spec: InstitutionSpec) -> str:
+    same = f"(a.business_date, {_keys(spec, 'a.')}) = (s.business_date, {_keys(spec, 's.')})"
+    return f"""
+        SELECT business_date, count(*) AS violations FROM {_in(spec, "scored_transactions")} s
+        WHERE business_date BETWEEN $1 AND $2 AND is_flagged
+        AND NOT EXISTS (SELECT FROM {_in(spec, "alerts")} a WHERE {same}) GROUP BY 1"""
+
+
 def _alert_budget(spec: InstitutionSpec) -> str:
     share = spec.alert_budget.share * spec.alert_budget.tolerance
     return f"""
@@ -206,6 +214,12 @@ PROMISES = (
         "scored_transactions",
         "Featured and scored hold the same keys.",
         lambda spec: _same_rows(spec, "featured_transactions", "scored_transactions"),
+    ),
+    Promise(
+        "every_flagged_row_has_an_alert",
+        "scored_transactions",
+        "No transaction is flagged without having been told; an alert outlives a score that is restated.",
+        _told,
     ),
     Promise(
         "scores_are_finite",

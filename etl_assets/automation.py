@@ -34,8 +34,9 @@ RESTATES = "etl_assets/restates"
 FEATURED, SCORED = "featured_transactions", "scored_transactions"
 RESTATED = {
     "restated_rows": (CLEANED, "quarantined_transactions", "row_account"),
-    "restated_scores": (FEATURED, SCORED),
+    "restated_scores": (FEATURED, SCORED, "alerts"),
 }
+MADE_WITH = {"alerts": SCORED}
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 UNFINISHED = [status for status in DagsterRunStatus if status not in ENDED]
 
@@ -133,7 +134,11 @@ class Tick:
 
     def _request(self, wanted: Restatement, attempt: int) -> dg.RunRequest:
         institution, (first, last) = self.tenant.spec.institution, (str(wanted.days[0]), str(wanted.days[-1]))
-        published = [name for name in RESTATED[wanted.layer] if any(day in self.notes[name] for day in wanted.days)]
+        published = [
+            name
+            for name in RESTATED[wanted.layer]
+            if any(day in self.notes[MADE_WITH.get(name, name)] for day in wanted.days)
+        ]
         return dg.RunRequest(
             run_key=f"{wanted.key}:{attempt}",
             job_name=f"{institution}__{wanted.layer}",

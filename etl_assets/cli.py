@@ -114,7 +114,7 @@ def dev() -> None:
 @app.command()
 def dictionary(institution: str) -> None:
     """Print the data dictionary of an institution's tables as Markdown."""
-    from etl_assets.tables import all_tables
+    from etl_assets.dictionary import all_tables
 
     print("\n\n".join(table.dictionary() for table in all_tables(_spec(institution))))  # noqa: T201
 

@@ -36,7 +36,7 @@ LAYERS = {
         "featured_transactions",
     ),
     "weekly": ("autoencoder",),
-    "scores": ("scored_transactions",),
+    "scores": ("scored_transactions", "alerts"),
     MIRRORS: get_args(MirroredTable),  # in Snowflake, as far as the institution names them
 }
 CARRIED = LAYERS["daily"] + LAYERS["scores"]
@@ -53,7 +53,7 @@ class Institution(dg.Component, dg.Model, dg.Resolvable):
 
 
 def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
-    """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored, with their checks.
+    """Assets raw -> cleaned + quarantined + row account -> featured -> autoencoder -> scored + alerts, with checks.
 
     Each of the tables has a mirror behind it, if the institution names it.
     """

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from etl_assets.certificate_tables import MIRROR_CERTIFICATES
 from etl_assets.contracts import Column, Table
 from etl_assets.feature_groups import Need, supported
 from etl_assets.institution_spec import CANONICAL_TEXT, InstitutionSpec
-from etl_assets.ledger_tables import CORRECTIONS, DELIVERIES, PROMOTIONS, REPLAYS, SCHEMA_EVENTS
-from etl_assets.restatement_tables import DAY_CONTENTS
 from etl_assets.spec.privacy import fates
 
 TEXT, DAY, INSTANT = pa.string(), pa.date32(), pa.timestamp("us", "UTC")
@@ -143,10 +140,14 @@ def available_inputs(spec: InstitutionSpec) -> tuple[Need, ...]:
     return tuple(need for need, is_there in have.items() if is_there)
 
 
+def parties(spec: InstitutionSpec) -> tuple[str, ...]:
+    """The columns of those who paid and were paid, as far as the source has them."""
+    return tuple(name for name in ("account_id", "counterparty_id") if getattr(spec.columns, name))
+
+
 def _carried(spec: InstitutionSpec) -> tuple[str, ...]:
     """Columns that later tables take over: who, when and how much, so that a score can be read without a join."""
-    parties = tuple(name for name in ("account_id", "counterparty_id") if getattr(spec.columns, name))
-    return tuple(dict.fromkeys((*spec.identity, *parties, "event_at", "amount", "currency", "is_fraud")))
+    return tuple(dict.fromkeys((*spec.identity, *parties(spec), "event_at", "amount", "currency", "is_fraud")))
 
 
 def featured_table(spec: InstitutionSpec) -> Table:
@@ -183,10 +184,3 @@ def scored_table(spec: InstitutionSpec) -> Table:
         key=("business_date", *spec.identity),
         partition_column="business_date",
     )
-
-
-def all_tables(spec: InstitutionSpec) -> tuple[Table, ...]:
-    """Every table of one institution, in the order of the graph."""
-    first = (DELIVERIES, SCHEMA_EVENTS, raw_table(spec), cleaned_table(spec), QUARANTINED, ROW_ACCOUNT)
-    last = (CORRECTIONS, REPLAYS, DAY_CONTENTS, MIRROR_CERTIFICATES)
-    return (*first, featured_table(spec), PROMOTIONS, scored_table(spec), *last)

@@ -38,6 +38,10 @@ TAMPERED = {
     "every_cleaned_row_has_features": ("featured_transactions", "DELETE FROM {table} " + ONE),
     "every_featured_row_has_a_score": ("scored_transactions", "DELETE FROM {table} " + ONE),
     "scores_are_finite": ("scored_transactions", "UPDATE {table} SET score = 'NaN' " + ONE),
+    "every_flagged_row_has_an_alert": (
+        "scored_transactions",
+        "UPDATE {table} SET is_flagged = NOT is_flagged WHERE business_date = '{day}'",
+    ),
     "alert_budget_is_kept": (
         "scored_transactions",
         "UPDATE {table} SET is_flagged = true WHERE business_date = '{day}'",

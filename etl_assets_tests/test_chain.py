@@ -69,7 +69,7 @@ def test_all_checks_hold_but_those_about_alerts(in_one_range: Platform) -> None:
 
 def test_every_check_has_a_verdict_for_every_day(in_one_range: Platform) -> None:
     evaluated = in_one_range.evaluated_checks()
-    assert len(evaluated) == 16
+    assert len(evaluated) == 17
     assert {len(days) for days in evaluated.values()} == {len(DAYS)}
 
 

@@ -94,7 +94,7 @@ def test_replace_table_leaves_the_rows_of_this_run_only(asset: Callable[..., Ass
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("write_mode", "replace_partition, append, upsert, replace_table"),
+        ("write_mode", "replace_partition, append, upsert, keep, replace_table"),
         ("layout", "plain, partitioned"),
         ("schema_drift", "error, add"),
     ],
@@ -110,6 +110,7 @@ def test_an_unknown_choice_is_refused_with_those_that_there_are(
     ("said", "refusal"),
     [
         ({"write_mode": "upsert"}, "mode `upsert` needs a key"),
+        ({"write_mode": "keep"}, "mode `keep` needs a key"),
         ({"layout": "partitioned", "write_mode": "append"}, "is written by `replace_partition` only"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 
 import etl_assets.simulator
 from etl_assets.contracts import Table
+from etl_assets.dictionary import all_tables
 from etl_assets.feature_groups import FEATURES, Need, supported
 from etl_assets.institution_spec import CANONICAL_TEXT, Columns, InstitutionSpec, load_spec
 from etl_assets.io_managers.postgres.types import sql_type
@@ -21,7 +22,6 @@ from etl_assets.io_managers.slices import WHOLE
 from etl_assets.io_managers.targets import Mode, Target
 from etl_assets.tables import (
     TEXT,
-    all_tables,
     available_inputs,
     cleaned_table,
     featured_table,

@@ -65,6 +65,23 @@ def test_upsert_replaces_by_key_keeps_the_rest_and_can_be_repeated(bank: Bank) -
 
 
 @needs(Ability.UPSERT)
+def test_keep_adds_what_is_new_and_changes_no_row_that_is_there(bank: Bank) -> None:
+    bank.write(payments(MONDAY, 1, 2, note="as told"), MONDAY, mode=Mode.KEEP)
+    for _ in range(2):
+        bank.write(payments(MONDAY, 3, 2, note="restated"), MONDAY, mode=Mode.KEEP)
+        assert bank.stored(MONDAY) == [(MONDAY, 1), (MONDAY, 2), (MONDAY, 3)]
+        assert bank.notes(MONDAY) == ["as told", "as told", "restated"]
+
+
+@needs(Ability.UPSERT)
+def test_keep_of_one_key_twice_is_refused_and_changes_nothing(bank: Bank) -> None:
+    bank.write(payments(MONDAY, 1, note="as told"), MONDAY)
+    with pytest.raises(KeyRepeated):
+        bank.write(payments(MONDAY, 2, 2, note="twice"), MONDAY, mode=Mode.KEEP)
+    assert bank.notes(MONDAY) == ["as told"]
+
+
+@needs(Ability.UPSERT)
 def test_upsert_moves_a_row_whose_key_does_not_say_its_partition(bank: Bank) -> None:
     by_id = bank.changed(BY_ID)
     by_id.write(payments(MONDAY, 1, 2), MONDAY)

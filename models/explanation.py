@@ -5,6 +5,7 @@ Which features are reasons is decided in `scoring.py`; nothing here computes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from etl_assets.feature_groups import Feature
@@ -27,6 +28,18 @@ def sentence(reason: Mapping[str, str | float | None], features: Sequence[Featur
         f"{words} {_number(float(value))} is {_degree(float(surprise))} {side} the {_number(float(expected))} "
         f"expected (surprise {float(surprise):.1f}; {_meaning(feature)})"
     )
+
+
+def alert_sentence(score: float, reasons: str, features: Sequence[Feature]) -> str:
+    """An alert in one sentence: how strange the payment is, and the strongest reason; `reasons` as in that column."""
+    strongest = sentence(json.loads(reasons)[0], features)
+    return f"Stranger than {_share(score)} of normal traffic: {strongest}."
+
+
+def _share(score: float) -> str:
+    """With as many digits as it takes: rounded to 100 % it would claim what nobody has seen."""
+    shown = (f"{100 * score:.{digits}f} %" for digits in range(1, 5))
+    return next((share for share in shown if not share.startswith("100")), "99.9999 %")
 
 
 def _degree(surprise: float) -> str:

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from etl_assets.assets.tenant import SNOWFLAKE, Tenant, never_published, without
 from etl_assets.contracts import Table
+from etl_assets.dictionary import all_tables
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.asset_metadata import table_metadata
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
-from etl_assets.tables import all_tables
 
 CODE_VERSION = "1"
 IO_MANAGER = "snowflake_io"

@@ -12,11 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_assets.alert_seal import sealed
+from etl_assets.assets.alerts import alerts_of
 from etl_assets.assets.judges import Judges
 from etl_assets.assets.pictures import score_histogram
 from etl_assets.assets.tenant import Tenant, days_of, never_published, without
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.slices import Partial
+from etl_assets.io_managers.targets import Drift, Mode, Target
+from etl_assets.learning_tables import alerts_table
 from etl_assets.resources import ModelRegistry
 from etl_assets.tables import scored_table
 
@@ -25,8 +29,11 @@ UPSTREAM = "featured_transactions"
 
 
 def scored_transactions(tenant: Tenant) -> dg.AssetsDefinition:
-    """The asset that scores each business date with the version in force on it."""
-    spec, table = tenant.spec, scored_table(tenant.spec)
+    """The asset that scores each business date with the version in force on it, and issues its alerts.
+
+    Both in one step: a score that was restated must not leave people without the alert that it was the first to give.
+    """
+    spec, table, told = tenant.spec, scored_table(tenant.spec), alerts_table(tenant.spec)
     week = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
 
     @dg.multi_asset(
@@ -35,7 +42,7 @@ def scored_transactions(tenant: Tenant) -> dg.AssetsDefinition:
             "featured": tenant.rows_of(UPSTREAM),
             "model": dg.AssetIn(tenant.key("autoencoder"), partition_mapping=week, dagster_type=dg.Nothing),
         },
-        outs={table.name: tenant.out(table, CODE_VERSION)},
+        outs={table.name: tenant.out(table, CODE_VERSION), told.name: tenant.out(told, CODE_VERSION, Mode.KEEP)},
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def scored(
@@ -43,11 +50,15 @@ def scored_transactions(tenant: Tenant) -> dg.AssetsDefinition:
     ) -> Iterator[dg.Output[Partial]]:
         days = days_of(context)
         refused = never_published(warehouse, tenant.key(UPSTREAM), days)
+        sealed(warehouse, Target(spec.institution, told, drift=Drift.ADD))
         judges = Judges(tenant, warehouse, registry)
         tables = [_scored_day(tenant, featured, judges, day) for day in days]
         for day, rows in zip(days, tables, strict=True):
             context.add_asset_metadata(_described(rows, tenant), tenant.key(table.name), day.isoformat())
-        yield dg.Output(Partial(without(pa.concat_tables(tables), refused), refused), output_name=table.name)
+        rows = without(pa.concat_tables(tables), refused)
+        yield dg.Output(Partial(rows, refused), output_name=table.name)
+        alerts = alerts_of(rows, tenant, CODE_VERSION, context.run.run_id)
+        yield dg.Output(Partial(alerts, refused), output_name=told.name)
 
     return scored
 

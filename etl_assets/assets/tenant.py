@@ -19,6 +19,7 @@ from etl_assets.feature_groups import Feature, supported
 from etl_assets.institution_spec import InstitutionSpec
 from etl_assets.io_managers.asset_metadata import table_metadata
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
+from etl_assets.io_managers.targets import Mode
 from etl_assets.tables import available_inputs
 from models.calibration import Floats
 
@@ -80,9 +81,10 @@ class Tenant:
             **self.common(self.days),
         )
 
-    def out(self, table: Table, code_version: str) -> dg.AssetOut:
+    def out(self, table: Table, code_version: str, mode: Mode = Mode.REPLACE_PARTITION) -> dg.AssetOut:
         """The same as an output that the PostgreSQL I/O manager stores."""
-        return dg.AssetOut.from_spec(self.table_spec(table, code_version), io_manager_key=IO_MANAGER)
+        spec = self.table_spec(table, code_version).merge_attributes(metadata={"write_mode": mode.value})
+        return dg.AssetOut.from_spec(spec, io_manager_key=IO_MANAGER)
 
     def rows_of(self, name: str, before_days: int = 0, after_days: int = 0, **said: object) -> dg.AssetIn:
         """An upstream table as input: the run's own days and those around them, as far as they exist.

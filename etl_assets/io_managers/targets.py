@@ -23,8 +23,14 @@ class Mode(StrEnum):
     UPSERT = "upsert"
     """Each row takes the place of the row with its key; no row is removed. Idempotent."""
 
+    KEEP = "keep"
+    """A row whose key is there stays as it is, the others are added; none is changed or removed. Idempotent."""
+
     REPLACE_TABLE = "replace_table"
     """The table holds exactly the rows of this run, whatever partitions it held. Idempotent."""
+
+
+BY_KEY = (Mode.UPSERT, Mode.KEEP)
 
 
 class Layout(StrEnum):

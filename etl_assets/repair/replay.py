@@ -26,7 +26,7 @@ JOB = "raw_to_scored"
 AGAIN = {
     "cleaned": ("cleaned_transactions", QUARANTINED.name, ROW_ACCOUNT.name),
     "featured": ("featured_transactions",),
-    "scored": ("scored_transactions",),
+    "scored": ("scored_transactions", "alerts"),
 }
 OnRun = Callable[[LayerRun], None]
 

@@ -71,17 +71,33 @@ def upsert(connection: Connection, target: Target, batches: Iterable[pa.Table]) 
 
     Raises: psycopg's CardinalityViolation where the rows themselves repeat a key: which one should win?
     """
-    table, name = target.table, sql_name(target)
-    columns, key = table.schema.names, [quoted(column) for column in table.key]
-    connection.execute(f"CREATE TEMP TABLE {ARRIVING} (LIKE {name}) ON COMMIT DROP")
+    table = target.table
+    changed = ", ".join(f"{quoted(c)} = excluded.{quoted(c)}" for c in table.schema.names if c not in table.key)
+    _merge(connection, target, batches, f"UPDATE SET {changed}" if changed else "NOTHING")
+
+
+def keep(connection: Connection, target: Target, batches: Iterable[pa.Table]) -> None:
+    """Each row stands in the table, unless its key did before.
+
+    Raises: psycopg's UniqueViolation where the rows themselves repeat a key.
+    """
+    _merge(connection, target, batches, "NOTHING", f", PRIMARY KEY ({_key(target.table)})")
+
+
+def _merge(
+    connection: Connection, target: Target, batches: Iterable[pa.Table], action: str, constraint: str = ""
+) -> None:
+    table, name, key = target.table, sql_name(target), _key(target.table)
+    connection.execute(f"CREATE TEMP TABLE {ARRIVING} (LIKE {name}{constraint}) ON COMMIT DROP")
     copy(connection, ARRIVING, batches, table)
-    listed = ", ".join(quoted(column) for column in columns)
-    changed = ", ".join(f"{quoted(c)} = excluded.{quoted(c)}" for c in columns if c not in table.key)
-    action = f"UPDATE SET {changed}" if changed else "NOTHING"
+    listed = ", ".join(quoted(column) for column in table.schema.names)
     connection.execute(
-        f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {ARRIVING} ORDER BY {', '.join(key)} "
-        f"ON CONFLICT ({', '.join(key)}) DO {action}"
+        f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {ARRIVING} ORDER BY {key} ON CONFLICT ({key}) DO {action}"
     )
+
+
+def _key(table: Table) -> str:
+    return ", ".join(quoted(name) for name in table.key)
 
 
 def _notes(target: Target) -> str:

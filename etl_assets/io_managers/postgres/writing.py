@@ -14,7 +14,7 @@ from etl_assets.io_managers.postgres.connections import Connection
 from etl_assets.io_managers.postgres.schema import create, key_made_last, sql_name
 from etl_assets.io_managers.postgres.swap import swap_in
 from etl_assets.io_managers.slices import WHOLE, Counts, Slice
-from etl_assets.io_managers.targets import Layout, Mode, Target
+from etl_assets.io_managers.targets import BY_KEY, Layout, Mode, Target
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Write:
         names = (self.target.schema, self.target.table.name, *self.target.table.schema.names)
         if long := [name for name in names if len(name.encode()) > 63]:
             raise Permanent(f"{self.target.name}: PostgreSQL cuts names after 63 bytes; shorten {long}")
-        if self.mode is Mode.UPSERT and not self.target.table.key:
-            raise Permanent(f"{self.target.name}: mode `upsert` needs a key")
+        if self.mode in BY_KEY and not self.target.table.key:
+            raise Permanent(f"{self.target.name}: mode `{self.mode}` needs a key")
         if self.target.layout is Layout.PARTITIONED and self.mode is not Mode.REPLACE_PARTITION:
             raise Permanent(f"{self.target.name}: layout `partitioned` is written by `replace_partition` only")
         if self.target.layout is Layout.PARTITIONED and len(self.slice.dimensions) != 1:
@@ -69,6 +69,8 @@ class Write:
             swap_in(connection, self.target, counts, shaped, lock_for_s)
         elif self.mode is Mode.UPSERT:
             say.upsert(connection, self.target, _counted(shaped, counts))
+        elif self.mode is Mode.KEEP:
+            say.keep(connection, self.target, _counted(shaped, counts))
         else:
             if self.mode is not Mode.APPEND:
                 say.delete(connection, self.target, WHOLE if self.mode is Mode.REPLACE_TABLE else self.slice)

@@ -64,9 +64,13 @@ def upsert(session: Session, target: Target, staging: str) -> int:
     same = _same_key(target)
     changed = ", ".join(f"{identifier(name)} = staged.{column}" for name, column in columns.items())
     updated = say(session, f"UPDATE {sql_name(target)} kept SET {changed} FROM {staging} AS staged WHERE {same}")
-    there = f"SELECT 1 FROM {sql_name(target)} AS kept WHERE {same}"
-    inserted = say(session, f"{_insert(target, staging)} WHERE NOT EXISTS ({there})")
-    return updated + inserted
+    return updated + keep(session, target, staging)
+
+
+def keep(session: Session, target: Target, staging: str) -> int:
+    """Each staged row stands in the table, unless its key did before; returns how many were added."""
+    there = f"SELECT 1 FROM {sql_name(target)} AS kept WHERE {_same_key(target)}"
+    return say(session, f"{_insert(target, staging)} WHERE NOT EXISTS ({there})")
 
 
 def refuse_keys_that_stay(session: Session, target: Target, staging: str) -> None:

@@ -20,7 +20,7 @@ from etl_assets.io_managers.snowflake.schema import NOTES, create, is_complete
 from etl_assets.io_managers.snowflake.sql import say as said
 from etl_assets.io_managers.snowflake.staging import Staging, staging
 from etl_assets.io_managers.snowflake.values import as_sent
-from etl_assets.io_managers.targets import Mode, Target
+from etl_assets.io_managers.targets import BY_KEY, Mode, Target
 
 LONGEST_NAME = 255 - len(NOTES)
 ASK_FOR_S = 10
@@ -44,8 +44,8 @@ class Write:
             raise Permanent(f"{self.target.name}: a name has 1 to {LONGEST_NAME} bytes without 0x00, not {wrong}")
         if table.name.lower().startswith("_slices"):
             raise Permanent(f"{self.target.name}: names that begin with `_slices` are those of the notes")
-        if self.mode is Mode.UPSERT and not table.key:
-            raise Permanent(f"{self.target.name}: mode `upsert` needs a key")
+        if self.mode in BY_KEY and not table.key:
+            raise Permanent(f"{self.target.name}: mode `{self.mode}` needs a key")
 
     def perform(self, connections: Connections, batches: Iterable[pa.Table], sizes: Sizes | None = None) -> Counts:
         """The rows are in the table and noted. Returns the rows per partition key.
@@ -85,7 +85,7 @@ class Write:
     @property
     def is_key_shared_with_rows_that_stay(self) -> bool:
         """Whether a row that this write leaves alone could have the key of a new one."""
-        if not self.target.table.key or self.mode in (Mode.UPSERT, Mode.REPLACE_TABLE):
+        if not self.target.table.key or self.mode in (*BY_KEY, Mode.REPLACE_TABLE):
             return False
         return self.mode is Mode.APPEND or not set(self.slice.columns) <= set(self.target.table.key)
 
@@ -150,6 +150,9 @@ class Publication:
             return
         if self.write.is_key_shared_with_rows_that_stay:
             say.refuse_keys_that_stay(session, target, self.staged.table)
+        if mode is Mode.KEEP:
+            say.keep(session, target, self.staged.table)
+            return
         put = (say.upsert if mode is Mode.UPSERT else say.insert)(session, target, self.staged.table)
         if put != self._rows:
             raise Refused(f"{target.name}: {put} of {self._rows} rows were put into the table; nothing was written")
