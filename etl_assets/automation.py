@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from etl_assets.assets.featured import LABELS
 from etl_assets.assets.tenant import Tenant
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.restatement.contents import CLEANED, RAW, Contents, Notes
@@ -34,9 +35,9 @@ RESTATES = "etl_assets/restates"
 FEATURED, SCORED = "featured_transactions", "scored_transactions"
 RESTATED = {
     "restated_rows": (CLEANED, "quarantined_transactions", "row_account"),
-    "restated_scores": (FEATURED, SCORED, "alerts"),
+    "restated_scores": (LABELS, FEATURED, SCORED, "alerts"),
 }
-MADE_WITH = {"alerts": SCORED}
+MADE_WITH = {LABELS: FEATURED, "alerts": SCORED}
 ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 UNFINISHED = [status for status in DagsterRunStatus if status not in ENDED]
 
@@ -138,6 +139,7 @@ class Tick:
             name
             for name in RESTATED[wanted.layer]
             if any(day in self.notes[MADE_WITH.get(name, name)] for day in wanted.days)
+            and (name != LABELS or self.tenant.spec.labels)
         ]
         return dg.RunRequest(
             run_key=f"{wanted.key}:{attempt}",

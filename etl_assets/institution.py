@@ -10,7 +10,8 @@ import dagster as dg
 
 from etl_assets.assets.autoencoder import autoencoder
 from etl_assets.assets.cleaned import cleaned_transactions
-from etl_assets.assets.featured import featured_transactions
+from etl_assets.assets.featured import LABELS, featured_transactions
+from etl_assets.assets.labels import confirmed_labels
 from etl_assets.assets.mirrored import mirror, mirrored_tables
 from etl_assets.assets.raw import raw_transactions
 from etl_assets.assets.scored import scored_transactions
@@ -33,6 +34,7 @@ LAYERS = {
         "cleaned_transactions",
         "quarantined_transactions",
         "row_account",
+        LABELS,
         "featured_transactions",
     ),
     "weekly": ("autoencoder",),
@@ -63,6 +65,7 @@ def definitions_of(spec: InstitutionSpec) -> dg.Definitions:
         assets=[
             raw_transactions(tenant),
             cleaned_transactions(tenant),
+            *([confirmed_labels(tenant, spec.labels)] if spec.labels else []),
             featured_transactions(tenant),
             autoencoder(tenant),
             scored_transactions(tenant),
@@ -100,7 +103,7 @@ def carrying_job(tenant: Tenant) -> Any:
 
 
 def _job(tenant: Tenant, name: str, assets: Sequence[str]) -> Any:
-    return _job_of(tenant, name, [tenant.key(asset) for asset in assets])
+    return _job_of(tenant, name, [tenant.key(asset) for asset in assets if asset != LABELS or tenant.spec.labels])
 
 
 def _job_of(tenant: Tenant, name: str, keys: Sequence[dg.AssetKey]) -> Any:

@@ -136,6 +136,7 @@ def available_inputs(spec: InstitutionSpec) -> tuple[Need, ...]:
         "account": spec.columns.account_id is not None,
         "counterparty": spec.columns.counterparty_id is not None,
         "time_of_day": spec.event_precision == "second",
+        "labels": spec.labels is not None,
     }
     return tuple(need for need, is_there in have.items() if is_there)
 

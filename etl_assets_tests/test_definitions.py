@@ -19,7 +19,7 @@ from etl_assets.definitions import DEMO_INSTITUTIONS, build_definitions, load_in
 from etl_assets.embedded import postgres as embedded_postgres
 from etl_assets.embedded import snowflake as embedded_snowflake
 from etl_assets.institution import LAYERS, MIRRORS, Institution
-from etl_assets.institution_spec import SpecRefused
+from etl_assets.institution_spec import InstitutionSpec, SpecRefused
 from etl_assets.resources import resources, snowflake_is_configured
 
 PROJECT = Path(__file__).parents[1]
@@ -30,12 +30,17 @@ def definitions() -> dg.Definitions:
     return build_definitions(DEMO_INSTITUTIONS)
 
 
+def without(spec: InstitutionSpec) -> set[str]:
+    """The assets that only an institution with labels has."""
+    return set() if spec.labels else {"confirmed_labels"}
+
+
 def test_each_institution_has_its_own_assets_group_and_jobs(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for spec in load_institutions(DEMO_INSTITUTIONS):
         keys = [key for key in graph.get_all_asset_keys() if spec.institution in key.path]
         mirrors = {key.path[-1] for key in keys if key.path[0] == "snowflake"}
-        own = {asset for layer, assets in LAYERS.items() for asset in assets if layer != MIRRORS}
+        own = {asset for layer, assets in LAYERS.items() for asset in assets if layer != MIRRORS} - without(spec)
         assert {key.path[1] for key in keys if key.path[0] == spec.institution} == own
         assert mirrors == {*LAYERS[MIRRORS]} - {"raw_transactions"}
         assert {graph.get(key).group_name for key in keys} == {spec.institution, f"{spec.institution}_snowflake"}
@@ -52,8 +57,8 @@ def test_each_institution_has_sensors_that_a_person_starts_and_the_arrivals_trai
             started = definitions.resolve_sensor_def(f"{spec.institution}__{name}").default_status
             assert started is dg.DefaultSensorStatus.STOPPED
         sensor = definitions.resolve_sensor_def(f"{spec.institution}__arrivals")
-        job = definitions.resolve_job_def(sensor.job_name)
-        assert {key.path[1] for key in job.asset_layer.selected_asset_keys} == {*LAYERS["daily"], *LAYERS["scores"]}
+        job, carried = definitions.resolve_job_def(sensor.job_name), {*LAYERS["daily"], *LAYERS["scores"]}
+        assert {key.path[1] for key in job.asset_layer.selected_asset_keys} == carried - without(spec)
 
 
 def test_every_asset_says_what_it_is_and_which_code_made_it(definitions: dg.Definitions) -> None:
@@ -66,7 +71,7 @@ def test_every_asset_says_what_it_is_and_which_code_made_it(definitions: dg.Defi
 
 def test_every_check_is_partitioned(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    assert len(graph.asset_check_keys) == 3 * (16 + 6)
+    assert len(graph.asset_check_keys) == 3 * (17 + 6)
     assert all(graph.get(key).partitions_def is not None for key in graph.asset_check_keys)
 
 
@@ -75,7 +80,7 @@ def test_an_institution_is_a_component_whose_attributes_are_the_yaml() -> None:
     component = Institution.from_attributes_dict(attributes={"spec": attributes})
     assert isinstance(component, dg.Component)
     built = dg.Definitions.merge(component.build_defs(None), dg.Definitions(resources=resources()))  # type: ignore[arg-type]
-    assert len(list(built.resolve_asset_graph().get_all_asset_keys())) == 7 + 5
+    assert len(list(built.resolve_asset_graph().get_all_asset_keys())) == 8 + 5
 
 
 def test_wrong_files_are_all_named_at_once(tmp_path: Path) -> None:

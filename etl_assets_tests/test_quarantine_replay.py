@@ -135,7 +135,7 @@ def test_a_corrected_record_is_published_and_only_what_saw_it_runs_again(platfor
     seeing = iso(*DAYS[1:])
     assert ran(platform, ended) == {
         **dict.fromkeys(("cleaned_transactions", "quarantined_transactions", "row_account"), iso(BROKEN)),
-        **dict.fromkeys(("featured_transactions", "scored_transactions"), seeing),
+        **dict.fromkeys(("featured_transactions", "scored_transactions", "alerts"), seeing),
     }
     (told,) = platform.table("replays")
     assert (told["who"], told["why"], told["outcome"]) == ("ada", ADA.why, "done")

@@ -114,11 +114,12 @@ def test_the_features_of_a_source_are_the_supported_ones_in_the_models_order(spe
     assert all(column.type == pa.float64() for column in found if column.name in names)
 
 
-@pytest.mark.parametrize("is_there", list(itertools.product([True, False], repeat=3)))
+@pytest.mark.parametrize("is_there", list(itertools.product([True, False], repeat=4)))
 def test_a_source_has_the_inputs_that_it_delivers(is_there: tuple[bool, ...]) -> None:
     without = {name: None for name, has in zip(WITHOUT_PARTIES, is_there, strict=False) if not has}
-    spec = minimal_spec(columns=without, event_precision="second" if is_there[2] else "day")
-    expected = [need for need, has in zip(get_args(Need), (*is_there, False), strict=True) if has]
+    labels = {"labels": {"source": "fraud"}} if is_there[3] else {}
+    spec = minimal_spec(columns=without, event_precision="second" if is_there[2] else "day", **labels)
+    expected = [need for need, has in zip(get_args(Need), is_there, strict=True) if has]
     assert list(available_inputs(spec)) == expected
     assert all(feature.needs <= set(expected) for feature in supported(available_inputs(spec)))
 

@@ -51,6 +51,11 @@ class Tenant:
         """The model's inputs that this source can support."""
         return supported(available_inputs(self.spec))
 
+    @property
+    def has_label_features(self) -> bool:
+        """Whether what is confirmed is a model input here."""
+        return any("labels" in feature.needs for feature in self.features)
+
     def inputs(self, rows: pa.Table) -> Floats:
         """The featured rows as the model takes them, one column per feature in order."""
         return matrix(rows, self.features, self.spec.start_date)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from etl_assets.io_managers.postgres.schema import create
 from etl_assets.io_managers.postgres.statements import lock
 from etl_assets.io_managers.postgres.warehouse import PostgresWarehouse
 from etl_assets.io_managers.postgres.writing import Write
-from etl_assets.io_managers.slices import WHOLE, Dimension, Part, Slice, daily_slice
+from etl_assets.io_managers.slices import WHOLE, Slice, daily_slice, range_slice
 from etl_assets.io_managers.targets import Drift, Mode, Target
 from etl_assets.ledger_tables import DELIVERIES, PROMOTIONS
 
@@ -72,13 +72,15 @@ class Ledger:
 
     def history(self, first: date, last: date) -> pa.Table:
         """Everything that is known of every delivery for `first` .. `last`, by date, then by arrival."""
-        rows = self._read(DELIVERIES, _between(first, last))
+        rows = self._read(DELIVERIES, range_slice("business_date", first, last))
         return rows.sort_by([(name, "ascending") for name in ("business_date", "delivered_at", "path")])
 
     def versions(self, first: date, last: date) -> pa.Table:
         """Path, size, time and state of every delivery for `first` .. `last`: one narrow read however many days."""
         columns = ("path", "size_bytes", "delivered_at", "state")
-        return self.warehouse.read_slice(self._at(DELIVERIES), _between(first, last), columns, must_exist=False)
+        return self.warehouse.read_slice(
+            self._at(DELIVERIES), range_slice("business_date", first, last), columns, must_exist=False
+        )
 
     def record(self, reads: Sequence[Read], run_id: str) -> None:
         """Every delivery that this run read is known, with its state and the number of runs that have read it.
@@ -143,11 +145,6 @@ def in_force(promotions: pa.Table, day: date) -> tuple[str, str] | None:
         return None
     latest = max(eligible, key=lambda p: (p["in_force_from"], p["decided_at"]))
     return latest["model_version"], latest["model_run_id"]
-
-
-def _between(first: date, last: date) -> Slice:
-    days = Part(f"{first} to {last}", first, last + timedelta(days=1))
-    return Slice((Dimension("business_date", (days,)),))
 
 
 def _related(connection: Connection, target: Target, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -140,6 +140,11 @@ def daily_slice(column: str, days: Iterable[date]) -> Slice:
     return Slice((Dimension(column, parts),))
 
 
+def range_slice(column: str, first: date, last: date) -> Slice:
+    """All days from `first` to `last` as one part, for code that reads beside Dagster's inputs."""
+    return Slice((Dimension(column, (Part(f"{first} to {last}", first, last + timedelta(days=1)),)),))
+
+
 def _as_integers(values: pa.ChunkedArray | pa.Array) -> Positions:
     """Dates and instants in their own unit, null as the smallest integer, which no window holds."""
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -13,19 +13,20 @@ from uuid import uuid4
 import dagster as dg
 import pyarrow as pa
 
+from etl_assets.assets.featured import LABELS
 from etl_assets.backfill import LayerRun, Planned, backfill, spans
 from etl_assets.repair.correction_file import CorrectionFile
 from etl_assets.repair.corrections_asked import asked_by, in_force, withdrawal
 from etl_assets.repair.questions import Filter, Quarantine
 from etl_assets.repair.repairs import Correction, Key, Repairs, Replay, as_table, latest
 from etl_assets.repair.trial import Judged, keys_of, trial
-from etl_assets.restatement.decision import FEATURE_WINDOW_DAYS, around
+from etl_assets.restatement.decision import around, reach
 from etl_assets.tables import QUARANTINED, ROW_ACCOUNT
 
 JOB = "raw_to_scored"
 AGAIN = {
     "cleaned": ("cleaned_transactions", QUARANTINED.name, ROW_ACCOUNT.name),
-    "featured": ("featured_transactions",),
+    "featured": (LABELS, "featured_transactions"),
     "scored": ("scored_transactions", "alerts"),
 }
 OnRun = Callable[[LayerRun], None]
@@ -137,7 +138,7 @@ def _again(quarantine: Quarantine, judged: Sequence[Judged], corrected: Collecti
     """Layer -> its days: cleaned where a row's fate or form changes, above it what sees a published row change."""
     moved = [row for row in judged if row.is_changed or row.key in corrected]
     shown = {row.business_date for row in moved if row.touches_published}
-    stale = around(shown, 0, FEATURE_WINDOW_DAYS + quarantine.spec.max_lateness_days)
+    stale = around(shown, 0, reach(quarantine.spec))
     return {
         "cleaned": tuple(sorted({row.business_date for row in moved})),
         "featured": _published(quarantine, "featured_transactions", stale),
@@ -158,7 +159,8 @@ def _runs(plan: Plan, definitions: dg.Definitions) -> Iterator[Planned]:
     job = definitions.resolve_job_def(f"{institution}__{JOB}")
     for layer, tables in AGAIN.items():
         if wanted := [day.isoformat() for day in plan.days[layer]]:
-            keys = frozenset(dg.AssetKey([institution, table]) for table in tables)
+            there = job.asset_layer.selected_asset_keys
+            keys = there & {dg.AssetKey([institution, table]) for table in tables}
             part = job.get_subset(asset_selection=keys)
             yield from (Planned(part, layer, *span) for span in spans(*_calendar(plan.days[layer], wanted)))
 

@@ -40,7 +40,7 @@ def dependants(spec: InstitutionSpec, days: Collection[date], last: date) -> Dep
     """
     horizon = spec.duplicate_horizon_days
     cleaned = around(days, horizon, horizon)
-    seeing = around(cleaned, 0, _reach(spec))
+    seeing = around(cleaned, 0, reach(spec))
     return Dependants(_known(spec, cleaned, last), _known(spec, seeing, last))
 
 
@@ -53,8 +53,18 @@ def _known(spec: InstitutionSpec, days: Collection[date], last: date) -> list[da
     return sorted(day for day in days if spec.start_date <= day <= last)
 
 
-def _reach(spec: InstitutionSpec) -> int:
+def history_days(spec: InstitutionSpec) -> int:
+    """How many business dates before its own a row's features look back at."""
     return FEATURE_WINDOW_DAYS + spec.max_lateness_days
+
+
+def reach(spec: InstitutionSpec) -> int:
+    """How many days after a changed one features may change.
+
+    With labels further: whether a fraud's amount was strange follows from its account's history, the label is known
+    days later, and features count it for a window from then on.
+    """
+    return history_days(spec) if spec.labels is None else 2 * history_days(spec) + spec.labels.known_after_days
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def suspects(
     A run sees what it has written itself. A change a day before the write is surely seen: no run takes that long.
     """
     for day, written in published.items():
-        for seen in (contents.get(day - timedelta(days=n)) for n in range(_reach(spec) + 1)):
+        for seen in (contents.get(day - timedelta(days=n)) for n in range(reach(spec) + 1)):
             if seen and seen.changed_by != written.run_id and seen.changed_at > written.at - LONGEST_RUN:
                 yield Suspect(day, written, seen.changed_at)
 

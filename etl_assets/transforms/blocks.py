@@ -56,7 +56,7 @@ def _deviations(block: Block, centre: Floats, spread: Floats) -> Floats:
     """The spread of few payments is not known yet: it begins as large as the centre, worth five payments."""
     count, typical = block[f"account_count_{LONGEST.name}"], np.maximum(centre, SMALLEST_MEAN)
     variance = (count * spread**2 + ASSUMED_PAYMENTS * typical**2) / (count + ASSUMED_PAYMENTS)
-    return (block["spend"] - centre) / np.sqrt(variance)
+    return np.asarray((block["spend"] - centre) / np.sqrt(variance))
 
 
 def _robust_zscore(block: Block) -> Floats:
