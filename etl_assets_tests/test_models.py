@@ -83,7 +83,7 @@ def test_a_value_on_the_harmless_side_is_no_reason_for_an_alert(scorer: Scorer) 
     small = rows.copy()
     small[:, PLACE["spend"]] /= 1_000
     small[:, PLACE["spend_to_mean_30d"]] /= 1_000
-    small[:, PLACE["seconds_since_last"]] *= 1_000
+    small[:, PLACE["seconds_since_last"]] += 2_592_000
     changed = [PLACE[name] for name in ("spend", "spend_to_mean_30d", "seconds_since_last")]
     assert not np.isin(scorer.score(small).reasons.feature[:, 0], changed).any()
 

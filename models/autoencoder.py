@@ -27,12 +27,16 @@ class MaskedAutoencoder(nn.Module):
     """
 
     members: Tensor
+    lowest: Tensor
+    highest: Tensor
 
     def __init__(self, groups: Sequence[str]) -> None:
         super().__init__()
         names = list(dict.fromkeys(groups))
         self.register_buffer("members", torch.tensor([[g == name for g in groups] for name in names]), persistent=False)
         width = len(groups)
+        self.register_buffer("lowest", torch.full((width,), -torch.inf))
+        self.register_buffer("highest", torch.full((width,), torch.inf))
         self.layers = nn.Sequential(
             nn.Linear(2 * width, HIDDEN),
             nn.SiLU(),
@@ -46,7 +50,11 @@ class MaskedAutoencoder(nn.Module):
         nn.init.zeros_(self.proportional.weight)
 
     def forward(self, values: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log scale of every input; where `seen` is false the value has no influence."""
+        """Mean and log scale of every input; where `seen` is false the value has no influence.
+
+        Nor has one beyond what training has shown: a date later than all of them would move every expectation.
+        """
+        seen = seen & (values >= self.lowest) & (values <= self.highest)
         shown = torch.where(seen, values.clamp(-FURTHEST_SEEN, FURTHEST_SEEN), 0.0)
         both = torch.cat([shown, seen.to(values.dtype)], dim=1)
         mean, log_scale = (self.layers(both) + self.proportional(both)).chunk(2, dim=1)
@@ -62,6 +70,11 @@ class MaskedAutoencoder(nn.Module):
         counted = present & judged
         mean_error: Tensor = (error * counted).sum() / counted.sum().clamp(min=1)
         return mean_error
+
+    def knows_only(self, values: Tensor, present: Tensor) -> None:
+        """What lies outside the range of `values` where they are present is not used from now on."""
+        self.lowest.copy_(torch.where(present, values, torch.inf).amin(dim=0))
+        self.highest.copy_(torch.where(present, values, -torch.inf).amax(dim=0))
 
     @torch.no_grad()
     def expected(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:

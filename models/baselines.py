@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from etl_assets.feature_groups import Feature
-from models.calibration import Floats, Judge, Tail, one_sided
+from models.calibration import Floats, Tail, one_sided
+from models.judge import Judge
 from models.scaling import Scaling
 from models.scoring import Numbers, Scores, checked, in_blocks, strangest
 
@@ -31,13 +32,12 @@ class ZScores:
         """The z-scores for which `matrix` is normal. Any number of rows will do: this is what a cold start has."""
         rows = checked(matrix, inputs)
         scaling = Scaling.fit(rows)
-        judge = Judge.fit(one_sided(scaling.apply(rows), inputs), inputs, votes_for_normal=0)
+        judge = Judge.fit(one_sided(scaling.apply(rows), inputs), inputs)
         return cls(tuple(inputs), scaling, judge)
 
-    def rarity(self, scaled: Floats) -> Floats:
-        """How rare each row is, in nats, from its scaled features."""
-        distances = one_sided(scaled, self.inputs)
-        return self.judge.rows(distances, self.judge.features(distances))
+    def features(self, scaled: Floats) -> Floats:
+        """How rare each scaled feature of each row is, in nats."""
+        return self.judge.features(one_sided(scaled, self.inputs))
 
     def score(self, matrix: Floats) -> Scores:
         """Calibrated scores; what a feature's mean is, is what was expected of it."""
@@ -46,10 +46,10 @@ class ZScores:
     def _score_block(self, block: Floats) -> dict[str, Numbers]:
         distances = one_sided(self.scaling.apply(block), self.inputs)
         rarity = self.judge.features(distances)
-        strangeness = self.judge.strangeness(distances, rarity)
+        weight = self.judge.weight_as_reason(rarity, distances)
         expected = np.broadcast_to(self.scaling.undo(np.zeros(len(self.inputs))), block.shape)
-        score: Numbers = self.judge.total.share_below(strangeness)
-        return {"score": score} | strangest(rarity, block, expected, distances)
+        score: Numbers = self.judge.total.share_below(self.judge.strangeness(rarity))
+        return {"score": score} | strangest(weight, block, expected, distances)
 
     def arrays(self) -> dict[str, Numbers]:
         """What `from_arrays` needs, beside the inputs, to build the same z-scores."""

@@ -1,13 +1,13 @@
-"""Turn "how far from normal" into "how rare among normal traffic", for a feature, a row and a committee.
+"""Turn "how far from normal" into "how rare among normal traffic", for a feature or a row.
 
 Rarity is counted in nats: minus the logarithm of the share of normal traffic that is at least as strange.
-Where a distance comes from (a network, a z-score) belongs to the callers.
+Where a distance comes from belongs to the callers; what many rarities come to together to `judge.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,9 @@ class Tail:
     """How rare a value is: counted up to the 99 % quantile, by a generalised Pareto law above it.
 
     Counting alone gives every row beyond the strangest training row the same rarity, and those are the rows
-    that people look at. The law is never lighter than exponential: it must not promise more than it has seen.
+    that people look at. The law is never lighter than exponential: it must not promise more than it has seen. And
+    that something is rarer than one row in `rows` is a guess about a law from its tip: beyond, nats only rank, in
+    logarithms, so that a window that drifted away on little data cannot shout down what is known.
     """
 
     knots: Floats
@@ -37,6 +39,7 @@ class Tail:
     beyond: float
     scale: float
     shape: float
+    rows: float
 
     @classmethod
     def fit(cls, values: Floats, lightest_shape: float = 0.0) -> Tail:
@@ -44,7 +47,7 @@ class Tail:
         ordered = np.sort(values)
         n = len(ordered)
         if n == 0:
-            return cls(np.zeros(KNOTS), np.zeros(KNOTS), np.inf, 0.0, 1.0, 0.0)
+            return cls(np.zeros(KNOTS), np.zeros(KNOTS), np.inf, 0.0, 1.0, 0.0, 0.0)
         share = float(np.clip(30 / n, TAIL_SHARE, 0.2))
         ranks = np.floor((1 - np.exp(np.linspace(0, np.log(share), KNOTS))) * (n - 1)).astype(np.int64)
         knots = ordered[ranks]
@@ -52,14 +55,15 @@ class Tail:
         threshold = float(knots[-1])
         excesses = ordered[ordered > threshold] - threshold
         beyond = max(float(-np.log((len(excesses) + 0.5) / (n + 1))), float(rarities[-1]))
-        return cls(knots, rarities, threshold, beyond, *_pareto(excesses, lightest_shape))
+        return cls(knots, rarities, threshold, beyond, *_pareto(excesses, lightest_shape), float(n))
 
     def rarity(self, values: Floats) -> Floats:
         """Nats for each value, never falling when the value rises; 0 for NaN, which nobody can call strange."""
         counted = np.interp(values, self.knots, self.rarities)
         steps = np.fmax(values - self.threshold, 0.0) / self.scale
         extrapolated = self.beyond + (np.log1p(self.shape * steps) / self.shape if self.shape > 1e-6 else steps)
-        return np.fmax(np.where(values > self.threshold, extrapolated, counted), 0.0)
+        nats, seen = np.fmax(np.where(values > self.threshold, extrapolated, counted), 0.0), np.log1p(self.rows)
+        return np.asarray(np.minimum(nats, seen + np.log1p(np.maximum(nats - seen, 0.0))))
 
     def share_below(self, values: Floats) -> Floats:
         """The share of normal traffic that is less strange, in [0, 1)."""
@@ -67,12 +71,13 @@ class Tail:
 
     def array(self) -> Floats:
         """All numbers of the tail as one vector; `from_array` takes it back."""
-        return np.concatenate([[self.threshold, self.beyond, self.scale, self.shape], self.knots, self.rarities])
+        numbers = [self.threshold, self.beyond, self.scale, self.shape, self.rows]
+        return np.concatenate([numbers, self.knots, self.rarities])
 
     @classmethod
     def from_array(cls, array: Floats) -> Tail:
         """The tail that `array` came from."""
-        return cls(array[4 : 4 + KNOTS], array[4 + KNOTS :], *(float(number) for number in array[:4]))
+        return cls(array[5 : 5 + KNOTS], array[5 + KNOTS :], *(float(number) for number in array[:5]))
 
 
 def _pareto(excesses: Floats, lightest_shape: float) -> tuple[float, float]:
@@ -94,59 +99,3 @@ def one_sided(distances: Floats, inputs: Sequence[Feature]) -> Floats:
         elif feature.risk == "both":
             turned[:, column] = np.abs(turned[:, column])
     return turned
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Rates rows by their features' one-sided distances: the mean rarity per group, the root mean square of groups.
-
-    Rarity first, so that one heavy-tailed input cannot shout the others down; the mean in a group, so that
-    ten windows of one sum count once; the square over groups, so that one very strange group is enough.
-    `votes_for_normal` join each mean: the mean of one feature is noisier than that of ten, and without them
-    a group of one would fill the top of the list by chance.
-    """
-
-    groups: tuple[str, ...]
-    tails: tuple[Tail, ...]
-    total: Tail
-    votes_for_normal: int
-
-    @classmethod
-    def fit(cls, distances: Floats, inputs: Sequence[Feature], votes_for_normal: int) -> Judge:
-        """A judge for whom `distances`, NaN where a value was missing, are normal."""
-        tails = tuple(Tail.fit(column[np.isfinite(column)]) for column in distances.T)
-        unrated = cls(tuple(feature.group for feature in inputs), tails, Tail.fit(np.zeros(0)), votes_for_normal)
-        strangeness = unrated.strangeness(distances, unrated.features(distances))
-        return replace(unrated, total=Tail.fit(strangeness))
-
-    def features(self, distances: Floats) -> Floats:
-        """The rarity of each feature of each row; 0 where it is missing."""
-        return np.column_stack([tail.rarity(distances[:, column]) for column, tail in enumerate(self.tails)])
-
-    def strangeness(self, distances: Floats, rarity: Floats) -> Floats:
-        """One number per row, not yet calibrated; summed feature by feature, so that no row's sum depends on others."""
-        squares = np.zeros(len(rarity))
-        names = dict.fromkeys(self.groups)
-        for name in names:
-            total, seen = np.zeros(len(rarity)), np.zeros(len(rarity))
-            for column in [c for c, group in enumerate(self.groups) if group == name]:
-                total += rarity[:, column]
-                seen += np.isfinite(distances[:, column])
-            squares += (total / np.maximum(seen + self.votes_for_normal, 1)) ** 2
-        return np.asarray(np.sqrt(squares / len(names)))
-
-    def rows(self, distances: Floats, rarity: Floats) -> Floats:
-        """The rarity of each row, in nats."""
-        return self.total.rarity(self.strangeness(distances, rarity))
-
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """What `from_arrays` needs, beside the inputs, to build the same judge."""
-        tails = np.stack([tail.array() for tail in self.tails])
-        return {"tails": tails, "total": self.total.array(), "votes_for_normal": np.array([self.votes_for_normal])}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]], inputs: Sequence[Feature]) -> Judge:
-        """The judge that `arrays` came from."""
-        tails = tuple(Tail.from_array(row) for row in arrays["tails"].astype(np.float64))
-        total = Tail.from_array(arrays["total"].astype(np.float64))
-        return cls(tuple(feature.group for feature in inputs), tails, total, int(arrays["votes_for_normal"][0]))

@@ -1,4 +1,4 @@
-"""The shipped scorer: a committee of autoencoder, z-scores and amount, calibrated together, saved without pickle.
+"""The shipped scorer: autoencoder, z-scores, amount and what labels taught, calibrated, saved without pickle.
 
 How its parts are fitted belongs to `training.py`; where versions of it are kept belongs to `registry.py`.
 """
@@ -18,10 +18,12 @@ from etl_assets.feature_groups import Feature
 from models.artefacts import ArtefactRefused, Numbers, prefixed, read, under, write
 from models.autoencoder import MaskedAutoencoder, one_thread
 from models.baselines import AmountOnly, ZScores
-from models.calibration import Floats, Judge, Tail, one_sided
+from models.calibration import Floats, Tail, one_sided
+from models.head import Head
+from models.judge import Judge
 from models.scoring import Scores, checked, in_blocks, strangest
 
-FORMAT = 1
+FORMAT = 2
 
 
 def expectations(network: MaskedAutoencoder, scaled: Floats) -> tuple[Floats, Floats]:
@@ -32,13 +34,24 @@ def expectations(network: MaskedAutoencoder, scaled: Floats) -> tuple[Floats, Fl
     return mean.numpy().astype(np.float64), scale.numpy().astype(np.float64)
 
 
+def unexpectedness(network: MaskedAutoencoder, scaled: Floats, inputs: Sequence[Feature]) -> Floats:
+    """How far each value is on the risky side of what is expected, in the root of the expected error.
+
+    In whole expected errors, an account whose own past already made the network unsure would be excused
+    its next strange payment; in none, what nobody can predict would always look strange.
+    """
+    mean, scale = expectations(network, scaled)
+    return one_sided((scaled - mean) / np.sqrt(scale), inputs)
+
+
 @dataclass(frozen=True)
 class Scorer:
-    """Scores rows and says why. The score is the committee's; reasons are the autoencoder's residuals.
+    """Scores rows and says why: an unsupervised committee, and a head that learnt from labels where there is one.
 
     Each voter misses what another sees: the autoencoder knows what is usual for this account, but explains
     away a risk that is visible in two groups at once; z-scores see that one; the amount never starts cold.
-    Their rarities are added with equal weight, since no label may choose the weights.
+    Autoencoder and z-scores rate each feature with equal weight, since no label may choose the weights, and the
+    amount alone is enough for an alert. A head replaces the committee's score, never its reasons.
     """
 
     inputs: tuple[Feature, ...]
@@ -48,6 +61,7 @@ class Scorer:
     amount: AmountOnly | None
     committee: Tail
     seed: int
+    head: Head | None = None
 
     def score(self, matrix: Floats) -> Scores:
         """The scores of `matrix`, equal bit for bit in whatever batch a row comes. Raises: InputsRefused."""
@@ -55,30 +69,63 @@ class Scorer:
             return Scores.of(in_blocks(checked(matrix, self.inputs), self._score_block))
 
     def votes(self, matrix: Floats) -> dict[str, Floats]:
-        """The rarity of each row in the eyes of each voter, in nats."""
+        """What the shipped scorer, the committee and each voter say of each row; larger is stranger."""
         with one_thread():
-            arrays = in_blocks(checked(matrix, self.inputs), lambda block: self._votes(block, self._judged(block)))
+            arrays = in_blocks(checked(matrix, self.inputs), self._votes)
         return {name: array.astype(np.float64) for name, array in arrays.items()}
 
+    def evidence(self, matrix: Floats) -> Floats:
+        """What a head sees of each row."""
+        rows = checked(matrix, self.inputs)
+        seen = in_blocks(rows, lambda block: {"seen": self._seen(block, self._judged(block))})["seen"]
+        return seen.astype(np.float64)
+
     def _judged(self, block: Floats) -> dict[str, Floats]:
+        """Per feature what was expected, how far off it was, and how rare that is in the eyes of both voters."""
         scaled = self.zscores.scaling.apply(block)
         mean, scale = expectations(self.network, scaled)
         surprise = one_sided((scaled - mean) / scale, self.inputs)
-        rarity = self.judge.features(surprise)
-        return {"scaled": scaled, "mean": mean, "surprise": surprise, "rarity": rarity}
+        unexpected = self.judge.features(one_sided((scaled - mean) / np.sqrt(scale), self.inputs))
+        improbable = self.zscores.features(scaled)
+        rarity = (unexpected + improbable) / 2
+        judged = {"scaled": scaled, "mean": mean, "surprise": surprise, "rarity": rarity}
+        return judged | {"unexpected": unexpected, "improbable": improbable}
 
-    def _votes(self, block: Floats, judged: dict[str, Floats]) -> dict[str, Floats]:
+    def _amount(self, block: Floats) -> Floats:
+        return self.amount.rarity(block) if self.amount else np.zeros(len(block))
+
+    def _together(self, block: Floats, judged: dict[str, Floats]) -> Floats:
+        return np.asarray(np.maximum(self.judge.strangeness(judged["rarity"]), self._amount(block)))
+
+    def _seen(self, block: Floats, judged: dict[str, Floats]) -> Floats:
+        return np.column_stack([block, judged["rarity"]])
+
+    def _votes(self, block: Floats) -> dict[str, Floats]:
+        judged = self._judged(block)
+        together = self._together(block, judged)
         votes = {
-            "autoencoder": self.judge.rows(judged["surprise"], judged["rarity"]),
-            "zscores": self.zscores.rarity(judged["scaled"]),
+            "committee": together,
+            "autoencoder": self.judge.rows(judged["unexpected"]),
+            "zscores": self.zscores.judge.rows(judged["improbable"]),
         }
-        return votes | ({"amount": self.amount.rarity(block)} if self.amount else {})
+        if self.amount:
+            votes["amount"] = self._amount(block)
+        if self.head:
+            votes["head"] = self.head.logit(self._seen(block, judged))
+        return votes
 
     def _score_block(self, block: Floats) -> dict[str, Numbers]:
         judged = self._judged(block)
-        score: Numbers = self.committee.share_below(together(self._votes(block, judged)))
+        if self.head:
+            score: Numbers = self.head.calibration.share_below(self.head.logit(self._seen(block, judged)))
+        else:
+            score = self.committee.share_below(self._together(block, judged))
+        rarity = judged["rarity"]
+        if self.amount:
+            rarity[:, self.amount.column] = np.maximum(rarity[:, self.amount.column], self._amount(block))
+        weight = self.judge.weight_as_reason(rarity, judged["surprise"])
         expected = self.zscores.scaling.undo(judged["mean"])
-        return {"score": score} | strangest(judged["rarity"], block, expected, judged["surprise"])
+        return {"score": score} | strangest(weight, block, expected, judged["surprise"])
 
     def save(self, folder: Path) -> str:
         """`folder` holds the scorer; its content hash is returned."""
@@ -89,6 +136,7 @@ class Scorer:
             | prefixed("zscores", self.zscores.arrays())
             | {"committee": self.committee.array()}
             | ({"amount": self.amount.tail.array()} if self.amount else {})
+            | (prefixed("head", self.head.arrays()) if self.head else {})
         )
         words = {
             "format": FORMAT,
@@ -117,12 +165,8 @@ class Scorer:
         amount = AmountOnly.from_array(arrays["amount"].astype(np.float64), own) if "amount" in arrays else None
         committee = Tail.from_array(arrays["committee"].astype(np.float64))
         judge = Judge.from_arrays(under("judge", arrays), own)
-        return cls(own, network, judge, zscores, amount, committee, words["seed"])
-
-
-def together(votes: dict[str, Floats]) -> Floats:
-    """The committee's opinion of each row: the sum of the voters' rarities."""
-    return np.asarray(sum(votes.values()))
+        head = Head.from_arrays(under("head", arrays)) if under("head", arrays) else None
+        return cls(own, network, judge, zscores, amount, committee, words["seed"], head)
 
 
 def _feature(entry: dict[str, Any]) -> Feature:

@@ -7,26 +7,27 @@ is good enough to ship, is for the caller to say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
-from torch import Tensor
 
 from etl_assets.feature_groups import Feature
 from models.autoencoder import MaskedAutoencoder, one_thread
 from models.baselines import AmountOnly, ZScores
-from models.calibration import SLOWEST_SHAPE, Floats, Judge, Tail, one_sided
-from models.scorer import Scorer, expectations, together
+from models.calibration import SLOWEST_SHAPE, Floats, Tail
+from models.fitting import LEARNING_RATE, fitted
+from models.head import FEWEST_FRAUDS, Head
+from models.judge import Judge
+from models.outliers import Outliers
+from models.scorer import Scorer, unexpectedness
 from models.scoring import checked, in_blocks
 
 FEWEST_ROWS = 100
 HELD_OUT_SHARE, FEWEST_HELD_OUT = 0.2, 200
-BATCH_ROWS, SMALLEST_BATCH = 1024, 32
-STEPS, FEWEST_EPOCHS = 800, 4
-LEARNING_RATE = 4e-3
+NORMAL_FOR_HEAD = 60_000
+Bools = NDArray[np.bool_]
 
 
 class TooFewRows(ValueError):  # noqa: N818  the refusal is the fact
@@ -35,32 +36,44 @@ class TooFewRows(ValueError):  # noqa: N818  the refusal is the fact
 
 @dataclass(frozen=True)
 class Trained:
-    """A scorer and how it came about; both curves have one loss per epoch."""
+    """A scorer and how it came about; both curves have one loss per epoch; `outliers` are for `report`."""
 
     scorer: Scorer
     loss_curve: list[float]
     held_out_curve: list[float]
     params: dict[str, int | float]
+    outliers: Outliers
 
 
-def train(matrix: Floats, inputs: Sequence[Feature], seed: int) -> Trained:
-    """A scorer for which `matrix` is normal traffic; the same rows and seed give the same scorer on a machine.
+def train(matrix: Floats, inputs: Sequence[Feature], seed: int, is_fraud: Bools | None = None) -> Trained:
+    """A scorer for which `matrix` without its confirmed frauds is normal; same rows and seed, same scorer.
 
     A fifth of the rows is kept from the network and used to calibrate: on rows that it has learnt from, its
-    errors are too small, and every new day would then look strange.
+    errors are too small, and every new day would then look strange. With `is_fraud` and enough frauds a head is
+    fitted too, and shipped if it wins; rows are then in time order.
     Raises: TooFewRows; InputsRefused. Both permanent.
     """
-    rows = checked(matrix, inputs)
+    everything = checked(matrix, inputs)
+    rows = everything if is_fraud is None else everything[~is_fraud]
     if len(rows) < FEWEST_ROWS:
         raise TooFewRows(f"{len(rows)} rows to train on; at least {FEWEST_ROWS} are needed")
     zscores = ZScores.fit(rows, inputs)
     held_out = _held_out(len(rows), seed)
     scaled = zscores.scaling.apply(rows)
     with one_thread():
-        network, loss, held_out_loss = _fitted(scaled[~held_out], scaled[held_out], inputs, seed)
+        network, loss, held_out_loss = fitted(scaled[~held_out], scaled[held_out], inputs, seed)
         scorer = _calibrated(network, zscores, AmountOnly.fit(rows, inputs), rows[held_out], seed)
-    params = {"rows": len(rows), "held_out_rows": int(held_out.sum()), "inputs": len(inputs), "epochs": len(loss)}
-    return Trained(scorer, loss, held_out_loss, params | {"seed": seed, "learning_rate": LEARNING_RATE})
+        taught: dict[str, float] = {}
+        if is_fraud is not None and is_fraud.sum() >= FEWEST_FRAUDS:
+            scorer, taught = _with_head(scorer, everything, is_fraud, seed)
+    params: dict[str, int | float] = {
+        "rows": len(rows),
+        "held_out_rows": int(held_out.sum()),
+        "inputs": len(inputs),
+        "epochs": len(loss),
+    }
+    params |= {"seed": seed, "learning_rate": LEARNING_RATE, "has_head": int(scorer.head is not None)}
+    return Trained(scorer, loss, held_out_loss, params | taught, Outliers.fit(rows, zscores, seed))
 
 
 def _held_out(rows: int, seed: int) -> NDArray[np.bool_]:
@@ -70,70 +83,42 @@ def _held_out(rows: int, seed: int) -> NDArray[np.bool_]:
     return held_out
 
 
-def _fitted(
-    scaled: Floats, held_out: Floats, inputs: Sequence[Feature], seed: int
-) -> tuple[MaskedAutoencoder, list[float], list[float]]:
-    """The network as it was after its best epoch on the held-out rows, with the losses of all epochs."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = MaskedAutoencoder([feature.group for feature in inputs])
-    generator = torch.Generator().manual_seed(seed)
-    values, present = _tensors(scaled)
-    batch = int(np.clip(len(values) // 16, SMALLEST_BATCH, BATCH_ROWS))
-    steps = -(-len(values) // batch)
-    epochs = max(FEWEST_EPOCHS, -(-STEPS // steps))
-    optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=epochs * steps)
-    losses: list[float] = []
-    held_out_losses: list[float] = []
-    best = network.state_dict()
-    for _ in range(epochs):
-        total = 0.0
-        for picked in torch.split(torch.randperm(len(values), generator=generator), batch):
-            loss = network.loss(values[picked], present[picked], generator)
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            optimiser.step()
-            schedule.step()
-            total += loss.item() * len(picked)
-        losses.append(total / len(values))
-        held_out_losses.append(_held_out_loss(network, held_out, seed))
-        if held_out_losses[-1] == min(held_out_losses):
-            best = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    network.load_state_dict(best)
-    return network.eval(), losses, held_out_losses
-
-
-def _tensors(scaled: Floats) -> tuple[Tensor, Tensor]:
-    values = torch.from_numpy(np.nan_to_num(scaled).astype(np.float32))
-    return values, torch.from_numpy(np.isfinite(scaled))
-
-
-@torch.no_grad()
-def _held_out_loss(network: MaskedAutoencoder, held_out: Floats, seed: int) -> float:
-    """The loss on rows that were not trained on, with the same groups hidden at every epoch."""
-    return float(network.loss(*_tensors(held_out), torch.Generator().manual_seed(seed)))
-
-
 def _calibrated(
     network: MaskedAutoencoder, zscores: ZScores, amount: AmountOnly | None, held_out: Floats, seed: int
 ) -> Scorer:
     """The scorer whose judge and committee take the held-out rows for normal."""
 
     def distances(block: Floats) -> dict[str, Floats]:
-        scaled = zscores.scaling.apply(block)
-        mean, scale = expectations(network, scaled)
-        return {"surprise": one_sided((scaled - mean) / scale, zscores.inputs)}
+        return {"distances": unexpectedness(network, zscores.scaling.apply(block), zscores.inputs)}
 
-    surprise = in_blocks(held_out, distances)["surprise"].astype(np.float64)
-    judge = Judge.fit(surprise, zscores.inputs, votes_for_normal=1)
+    judge = Judge.fit(in_blocks(held_out, distances)["distances"].astype(np.float64), zscores.inputs)
     undecided = Scorer(zscores.inputs, network, judge, zscores, amount, Tail.fit(np.zeros(0)), seed)
-    committee = Tail.fit(together(undecided.votes(held_out)), lightest_shape=SLOWEST_SHAPE)
-    return Scorer(zscores.inputs, network, judge, zscores, amount, committee, seed)
+    committee = Tail.fit(undecided.votes(held_out)["committee"], lightest_shape=SLOWEST_SHAPE)
+    return replace(undecided, committee=committee)
+
+
+def _with_head(scorer: Scorer, rows: Floats, is_fraud: Bools, seed: int) -> tuple[Scorer, dict[str, float]]:
+    """The scorer with a head if that wins on rows kept from it, by more than chance, and both average precisions.
+
+    All frauds and a sample of the rest, which counts for all of the rest.
+    """
+    chance = min(1.0, NORMAL_FOR_HEAD / max(int((~is_fraud).sum()), 1))
+    picked = is_fraud | (np.random.default_rng(seed).random(len(rows)) < chance)
+    labels, weight = is_fraud[picked], np.where(is_fraud[picked], 1.0, 1 / chance)
+    committee = scorer.votes(rows[picked])["committee"]
+    head, logits = Head.fit(scorer.evidence(rows[picked]), labels, weight, seed)
+    theirs, ours = (float(average_precision_score(labels, v, sample_weight=weight)) for v in (committee, logits))
+    wins = ours > theirs + np.sqrt(theirs * (1 - theirs) / labels.sum())
+    measured = {"head_average_precision": ours, "committee_average_precision": theirs}
+    return replace(scorer, head=head if wins else None), measured
 
 
 def report(
-    scorer: Scorer, matrix: Floats, is_fraud: NDArray[np.bool_] | None = None, alert_share: float = 0.005
+    scorer: Scorer,
+    matrix: Floats,
+    is_fraud: Bools | None = None,
+    alert_share: float = 0.005,
+    outliers: Outliers | None = None,
 ) -> dict[str, float]:
     """Plain numbers on rows later than the training rows, in time order, beside the baselines.
 
@@ -151,7 +136,7 @@ def report(
     figures["alerts_shared_with_zscores"] = float(also[flagged].mean()) if flagged.any() else 0.0
     if is_fraud is None or is_fraud.all() or not is_fraud.any():
         return figures
-    ranked = {"scorer": score} | scorer.votes(matrix)
+    ranked = {"scorer": score} | scorer.votes(matrix) | (outliers.votes(matrix) if outliers else {})
     figures["fraud_share"] = float(is_fraud.mean())
     for name, values in ranked.items():
         figures[f"{name}_auc"] = float(roc_auc_score(is_fraud, values))
