@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.assets.matrices import labels
+from etl_assets.assets.matrices import known_labels, labels
 from etl_assets.assets.pictures import loss_curve
 from etl_assets.assets.tenant import Tenant, days_of
 from etl_assets.deliveries.ledger import Ledger
@@ -63,8 +63,10 @@ def _train_week(tenant: Tenant, registry: ModelRegistry, featured: pa.Table, mon
     learnt, later = split(featured, tenant.spec, monday)
     if (reason := too_little(learnt, tenant.spec)) is not None:
         return Outcome({"outcome": "refused", "reason": reason}, {"outcome": "refused", "reason": reason})
-    trained = train(tenant.inputs(learnt), tenant.features, seed=SEED)
-    figures = report(trained.scorer, tenant.inputs(later), labels(later), alert_share=tenant.spec.alert_budget.share)
+    confirmed = known_labels(learnt, known_before(tenant.spec, monday))
+    trained = train(tenant.inputs(learnt), tenant.features, seed=SEED, is_fraud=confirmed)
+    share = tenant.spec.alert_budget.share
+    figures = report(trained.scorer, tenant.inputs(later), labels(later), alert_share=share, outliers=trained.outliers)
     registered = registry.open().register(
         f"{tenant.spec.institution}.autoencoder",
         trained.scorer,
@@ -97,15 +99,18 @@ def too_little(learnt: pa.Table, spec: InstitutionSpec) -> str | None:
 
 
 def split(featured: pa.Table, spec: InstitutionSpec, monday: date) -> tuple[pa.Table, pa.Table]:
-    """Rows to learn from, and the later rows to measure on: the last week before `monday`.
-
-    Frauds that were confirmed when the week began are left out of the first; one that is confirmed later
-    stays in, since the model of that week could not have known it.
-    """
-    known = monday - timedelta(days=spec.labels.known_after_days if spec.labels else 0)
+    """Rows to learn from, in time order, and the later rows to measure on: the last week before `monday`."""
     first, last = monday - timedelta(weeks=spec.training.weeks), monday - timedelta(weeks=1)
     day = featured["business_date"]
-    is_known_fraud = pc.and_(pc.fill_null(featured["is_fraud"], fill_value=False), pc.less(day, known))
     is_learnt = pc.and_(pc.greater_equal(day, first), pc.less(day, last))
     is_later = pc.and_(pc.greater_equal(day, last), pc.less(day, monday))
-    return featured.filter(pc.and_not(is_learnt, is_known_fraud)), featured.filter(is_later)
+    by_time = [(name, "ascending") for name in ("event_at", "business_date", *spec.identity)]
+    return featured.filter(is_learnt).sort_by(by_time), featured.filter(is_later)
+
+
+def known_before(spec: InstitutionSpec, monday: date) -> date:
+    """The business dates before this one have labels that were known when the week began.
+
+    One that was confirmed later could not be known to the model of that week, and is not used by it either.
+    """
+    return monday - timedelta(days=spec.labels.known_after_days if spec.labels else 0)

@@ -38,6 +38,17 @@ def _seconds_since(event_at: pa.ChunkedArray, started_on: date) -> Floats:
     return np.asarray((event_at.cast(pa.int64()).to_numpy() - start) / 1_000_000, dtype=np.float64)
 
 
+def known_labels(rows: pa.Table, before: date) -> Floats | None:
+    """1 for a fraud, 0 for a genuine row, NaN where nothing was confirmed before; None where nothing was at all.
+
+    Of shape (rows,); only labels of business dates before `before` were known. A label that comes later must not
+    count as genuine: the head would learn that fraud ends where knowledge does.
+    """
+    is_known = pc.and_(pc.is_valid(rows["is_fraud"]), pc.less(rows["business_date"], before))
+    values = pc.if_else(is_known, rows["is_fraud"].cast(pa.float64()), float("nan"))
+    return np.asarray(values.to_numpy(), np.float64) if pc.any(is_known).as_py() else None
+
+
 def labels(rows: pa.Table) -> np.ndarray | None:
     """Confirmed frauds as booleans of shape (rows,), or None where no row has a label."""
     if rows["is_fraud"].null_count == rows.num_rows:
