@@ -64,6 +64,19 @@ def test_confirmed_frauds_are_not_normal_traffic() -> None:
     assert same(with_labels.score(fresh), train(rows[~is_fraud], INPUTS, 3).scorer.score(fresh))
 
 
+def test_a_row_whose_label_is_not_known_yet_is_normal_traffic_and_teaches_nothing(taught: Trained) -> None:
+    matrix, inputs, seed, is_fraud = _arguments(6_000, 200)
+    extra, fresh = normal(500, seed=40), normal(50, seed=41)
+    label = np.concatenate([is_fraud.astype(np.float64), np.full(len(extra), np.nan)])
+    ours = train(np.vstack([matrix, extra]), inputs, seed, label)
+    assert ours.params["rows"] == taught.params["rows"] + len(extra)
+    assert ours.params["labelled_rows"] == len(matrix)
+    assert ours.scorer.head is not None
+    unknown = np.where(is_fraud, 1.0, np.nan)
+    assert train(matrix, inputs, seed, unknown).scorer.head is None
+    assert same(train(matrix, inputs, seed, is_fraud.astype(np.float64)).scorer.score(fresh), taught.scorer.score(fresh))
+
+
 def test_a_head_means_the_share_of_normal_traffic_that_is_less_strange(taught: Trained) -> None:
     score = taught.scorer.score(normal(20_000, seed=36)).score
     for level, tolerance in ((0.5, 0.15), (0.9, 0.25), (0.99, 0.6)):

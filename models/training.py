@@ -45,16 +45,18 @@ class Trained:
     outliers: Outliers
 
 
-def train(matrix: Floats, inputs: Sequence[Feature], seed: int, is_fraud: Bools | None = None) -> Trained:
+def train(matrix: Floats, inputs: Sequence[Feature], seed: int, is_fraud: Floats | Bools | None = None) -> Trained:
     """A scorer for which `matrix` without its confirmed frauds is normal; same rows and seed, same scorer.
 
     A fifth of the rows is kept from the network and used to calibrate: on rows that it has learnt from, its
-    errors are too small, and every new day would then look strange. With `is_fraud` and enough frauds a head is
-    fitted too, and shipped if it wins; rows are then in time order.
+    errors are too small, and every new day would then look strange. `is_fraud` is 1 for a confirmed fraud, 0 for a
+    payment known to be genuine, NaN where nobody knows yet: such rows are normal traffic, and teach the head nothing.
+    With enough frauds a head is fitted too, and shipped if it wins; rows are then in time order.
     Raises: TooFewRows; InputsRefused. Both permanent.
     """
     everything = checked(matrix, inputs)
-    rows = everything if is_fraud is None else everything[~is_fraud]
+    label = np.full(len(everything), np.nan) if is_fraud is None else np.asarray(is_fraud, dtype=np.float64)
+    rows = everything[label != 1]
     if len(rows) < FEWEST_ROWS:
         raise TooFewRows(f"{len(rows)} rows to train on; at least {FEWEST_ROWS} are needed")
     zscores = ZScores.fit(rows, inputs)
@@ -63,9 +65,10 @@ def train(matrix: Floats, inputs: Sequence[Feature], seed: int, is_fraud: Bools 
     with one_thread():
         network, loss, held_out_loss = fitted(scaled[~held_out], scaled[held_out], inputs, seed)
         scorer = _calibrated(network, zscores, AmountOnly.fit(rows, inputs), rows[held_out], seed)
-        taught: dict[str, float] = {}
-        if is_fraud is not None and is_fraud.sum() >= FEWEST_FRAUDS:
-            scorer, taught = _with_head(scorer, everything, is_fraud, seed)
+        taught: dict[str, int | float] = {}
+        known = np.isfinite(label)
+        if (label == 1).sum() >= FEWEST_FRAUDS and (label == 0).sum() >= FEWEST_ROWS:
+            scorer, taught = _with_head(scorer, everything[known], label[known] == 1, seed)
     params: dict[str, int | float] = {
         "rows": len(rows),
         "held_out_rows": int(held_out.sum()),
@@ -97,7 +100,7 @@ def _calibrated(
     return replace(undecided, committee=committee)
 
 
-def _with_head(scorer: Scorer, rows: Floats, is_fraud: Bools, seed: int) -> tuple[Scorer, dict[str, float]]:
+def _with_head(scorer: Scorer, rows: Floats, is_fraud: Bools, seed: int) -> tuple[Scorer, dict[str, int | float]]:
     """The scorer with a head if that wins on rows kept from it, by more than chance, and both average precisions.
 
     All frauds and a sample of the rest, which counts for all of the rest.
@@ -109,7 +112,7 @@ def _with_head(scorer: Scorer, rows: Floats, is_fraud: Bools, seed: int) -> tupl
     head, logits = Head.fit(scorer.evidence(rows[picked]), labels, weight, seed)
     theirs, ours = (float(average_precision_score(labels, v, sample_weight=weight)) for v in (committee, logits))
     wins = ours > theirs + np.sqrt(theirs * (1 - theirs) / labels.sum())
-    measured = {"head_average_precision": ours, "committee_average_precision": theirs}
+    measured = {"head_average_precision": ours, "committee_average_precision": theirs, "labelled_rows": len(rows)}
     return replace(scorer, head=head if wins else None), measured
 
 
