@@ -74,7 +74,9 @@ def test_a_row_whose_label_is_not_known_yet_is_normal_traffic_and_teaches_nothin
     assert ours.scorer.head is not None
     unknown = np.where(is_fraud, 1.0, np.nan)
     assert train(matrix, inputs, seed, unknown).scorer.head is None
-    assert same(train(matrix, inputs, seed, is_fraud.astype(np.float64)).scorer.score(fresh), taught.scorer.score(fresh))
+    assert same(
+        train(matrix, inputs, seed, is_fraud.astype(np.float64)).scorer.score(fresh), taught.scorer.score(fresh)
+    )
 
 
 def test_a_head_means_the_share_of_normal_traffic_that_is_less_strange(taught: Trained) -> None:
