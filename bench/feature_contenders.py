@@ -22,9 +22,13 @@ from etl_assets.feature_groups import ENTITIES, STATISTICS, WINDOWS
 NAMES = [f"{e}_{s}_{w.name}" for e in ENTITIES for s in STATISTICS for w in WINDOWS]
 
 
+PLAIN = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+"""How everyone but DuckDB, which writes with its own hands, writes: what more a file may have would only level them."""
+
+
 def written(rows: pa.Table, target: Path) -> None:
-    """The table as every contender writes it: without compression, which would only level them."""
-    pq.write_table(rows, target, compression="none", use_dictionary=False)
+    """The table as the contenders write it."""
+    pq.write_table(rows, target, **PLAIN)
 
 
 def _spends(source: Path) -> pl.DataFrame:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
 
@@ -36,6 +36,7 @@ WHOLE = supported(["account", "counterparty", "time_of_day"])
 MOMENTS = tuple(feature for feature in FEATURES if feature.name in others.NAMES)
 RANGE = (date(2018, 1, 1), date(2018, 12, 31))
 INPUTS = ["business_date", "event_at", "account_id", "counterparty_id", "amount", "currency"]
+TEXTS = ["account_id", "counterparty_id", "currency"]
 NEW_DAY, HISTORY_DAYS, COPIES = date(2018, 8, 8), 31, 16
 JOINED_DAY_STEP, PANDAS_CUSTOMERS, PANDAS_TERMINALS = 8, 100, 200
 
@@ -65,9 +66,10 @@ def taken(work: Callable[[], object]) -> float:
 def ours(source: Path, target: Path, features: Sequence[Feature], days: tuple[date, date] = RANGE) -> None:
     """The features of the days as batches from file to file; like the others it reads what it needs."""
     writer = None
-    for batch in feature_batches(pq.read_table(source, columns=INPUTS), features, *days, "UTC"):
+    rows = pq.read_table(source, columns=INPUTS, read_dictionary=TEXTS)
+    for batch in feature_batches(rows, features, *days, "UTC"):
         kept = batch.select([feature.name for feature in features])
-        writer = writer or pq.ParquetWriter(target, kept.schema, compression="none", use_dictionary=False)
+        writer = writer or pq.ParquetWriter(target, kept.schema, **others.PLAIN)
         writer.write_batch(kept)
     if writer is not None:
         writer.close()
@@ -141,6 +143,34 @@ def new_day(source: Path, folder: Path, rounds: int) -> dict[str, float]:
     return {"day_ours_cpu_s": median(mine), "day_join_form_cpu_s": median(theirs)}
 
 
+def one_merchant(rows: int) -> pa.Table:
+    """A month of payments of 5,000 accounts to one counterparty."""
+    draw = np.random.default_rng(rows)
+    second = np.sort(draw.integers(0, 30 * 86_400, rows)) + int(datetime(2018, 8, 1, tzinfo=UTC).timestamp())
+    at = pa.array(second * 1_000_000).cast(pa.timestamp("us", "UTC"))
+    cents = pa.array(-draw.integers(1, 10**6, rows)).cast(pa.decimal128(19, 0))
+    account = pa.array(draw.integers(0, 5_000, rows)).cast(pa.string())
+    values = [
+        at.cast(pa.date32()),
+        at,
+        account,
+        pa.array(["m"] * rows),
+        cents.cast(pa.decimal128(24, 4)),
+        ["USD"] * rows,
+    ]
+    return pa.table(dict(zip(INPUTS, values, strict=True)))
+
+
+def hot_entity() -> dict[str, float]:
+    """CPU seconds of all features of one merchant's 10^6 rows; 1 is linear in comparison with a quarter of them."""
+    seconds = []
+    for rows in (250_000, 1_000_000):
+        given = one_merchant(rows)
+        runs = [taken(lambda given=given: list(feature_batches(given, WHOLE, *RANGE, "UTC"))) for _ in range(3)]
+        seconds.append(min(runs))
+    return {"hot_entity_s_per_million": seconds[1], "hot_entity_growth": seconds[1] / 4 / seconds[0]}
+
+
 def many_rows(source: Path) -> dict[str, float]:
     """Peak memory of all features of COPIES such banks, in a process of its own."""
     command = [sys.executable, feature_memory.__file__, str(source), str(COPIES)]
@@ -155,7 +185,7 @@ def figures(arguments: argparse.Namespace) -> dict[str, float]:
         pq.write_table(cleaned(arguments.data / "handbook" / "transactions.parquet"), source)
         result = {"first_call_cpu_s": taken(lambda: ours(source, folder / "ours.parquet", MOMENTS))}
         result |= moments(source, folder, arguments.rounds) | new_day(source, folder, arguments.rounds)
-        result |= against_pandas(source, folder, arguments.rounds)
+        result |= against_pandas(source, folder, arguments.rounds) | hot_entity()
         result |= {} if arguments.without_memory else many_rows(source)
     best = min(result[f"moments_{other}_cpu_s"] for other in ("polars", "duckdb", "join_form"))
     result["moments_vs_best_other_cpu"] = best / result["moments_ours_cpu_s"]

@@ -16,13 +16,13 @@ import polars as pl
 import pyarrow as pa
 
 from etl_assets.feature_groups import FEATURES
-from etl_assets.transforms import habits, labels, window_groups, windows
+from etl_assets.transforms import habits, labels, prompt_windows, window_groups, windows
 from etl_assets.transforms.features import compute_features
 from etl_assets.transforms.window_groups import Integers
 
 MARCH_1, DAY_S = 20_513, 86_400
 WHOLE = (date(2026, 1, 1), date(2027, 1, 1))
-KERNELS = {module.__file__ for module in (habits, labels, window_groups, windows)}
+KERNELS = {module.__file__ for module in (habits, labels, prompt_windows, window_groups, windows)}
 
 
 def payments(second: Integers, cents: Integers, lag_days: Integers, zone: str = "UTC") -> pa.Table:

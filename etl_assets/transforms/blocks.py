@@ -43,8 +43,9 @@ class Block:
 
 
 def share(part: Floats, whole: Floats) -> Floats:
-    """NaN where there is nothing to have a share of."""
-    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+    """NaN where there is nothing to have a share of: 0 of 0."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(part / whole)
 
 
 def _against(typical: str) -> Callable[[Block], Floats]:

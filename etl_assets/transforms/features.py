@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from etl_assets.feature_groups import Feature
 from etl_assets.transforms.blocks import Block
 from etl_assets.transforms.history import AmountsTooLarge, History
 from etl_assets.transforms.parts import parts_of
+from etl_assets.transforms.window_groups import Floats
 
 __all__ = ["AmountsTooLarge", "compute_features", "feature_batches", "features_in_pieces", "stretches_of"]
 
@@ -57,7 +59,7 @@ def feature_batches(  # noqa: PLR0913  as above
     schema = featured_schema(cleaned.schema, features)
     for start in range(0, len(history.asked), ROWS_A_BATCH):
         block = Block(history, parts, slice(start, start + ROWS_A_BATCH))
-        values = [pa.array(block[feature.name], from_pandas=True) for feature in features]
+        values = [_column(block[feature.name]) for feature in features]
         yield pa.RecordBatch.from_arrays([*block.columns(), *values], schema=schema)
 
 
@@ -96,3 +98,12 @@ def stretches_of(rows_of: Mapping[date, int], rows_a_stretch: int = ROWS_A_STRET
 def featured_schema(cleaned: pa.Schema, features: Sequence[Feature]) -> pa.Schema:
     """The columns of the cleaned rows, then the features."""
     return pa.schema([*cleaned, *(pa.field(feature.name, pa.float64()) for feature in features)])
+
+
+def _column(values: Floats) -> pa.Array:
+    """The values as they stand in memory, null for NaN: what `pa.array` gives, without a look at each of them."""
+    missing = np.isnan(values)
+    nulls = np.count_nonzero(missing)
+    is_there = pa.py_buffer(np.packbits(~missing, bitorder="little")) if nulls else None
+    data = pa.py_buffer(np.ascontiguousarray(values, np.float64))
+    return pa.Array.from_buffers(pa.float64(), len(values), [is_there, data], nulls)

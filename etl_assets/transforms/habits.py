@@ -69,7 +69,7 @@ def habits(rows: Past, starts: Integers, widths: Integers, units: float, result:
     habit = _nothing(largest, counterparties)
     for group in range(len(starts) - 1):
         own = _part(rows, starts[group], starts[group + 1])
-        if own.place.max() >= 0:
+        if np.any(own.place >= 0):
             _follow(own, widths, units, _sized(habit, len(own.second)), result)
 
 

@@ -14,9 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_assets.transforms.window_groups import Facts, Integers, Rows, codes, combined, grouped, late_rows
+from etl_assets.transforms.window_groups import Facts, Integers, Rows, cells_of, codes, combined, grouped, late_rows
 
 UNITS = 10_000
+STRETCH = 65_536
+"""Rows of the result whose cells stand together in memory."""
+TOO_LARGE = "an amount does not fit 64 bits in 1/10,000 of its unit; is its scale right?"
 ORDER = ("business_date", "event_at", "_delivery_id", "_row_number")
 
 
@@ -25,11 +28,15 @@ class AmountsTooLarge(ValueError):  # noqa: N818  the fact
 
 
 class Groups(NamedTuple):
-    """The rows of each entity by time: `order` their numbers, `starts` where each group begins."""
+    """The rows of each entity by time: `order` their numbers, `starts` where each group begins.
+
+    The place of a row is its cell; `at` is per row of the result the cell, or -1.
+    """
 
     rows: Rows
     order: Integers
     starts: Integers
+    at: Integers
 
 
 @dataclass(frozen=True)
@@ -64,12 +71,14 @@ class History:
         Signed, one salary would turn the account's sum negative for a month and make every payment after it strange.
         """
         try:
-            units = pc.multiply(self.rows["amount"].cast(pa.decimal128(28, 4)), pa.scalar(UNITS, pa.decimal128(5, 0)))
-            amounts = units.cast(pa.decimal128(38, 4)).cast(pa.int64()).to_numpy()
+            amounts = self.rows["amount"].cast(pa.decimal128(38, 4))
         except pa.ArrowInvalid as error:
-            text = "an amount does not fit 64 bits in 1/10,000 of its unit; is its scale right?"
-            raise AmountsTooLarge(text) from error
-        return np.asarray(np.maximum(-amounts, 0), np.int64)
+            raise AmountsTooLarge(TOO_LARGE) from error
+        words = np.concatenate([np.empty((0, 2), np.int64), *map(_words, amounts.chunks)])
+        low, high = words[:, 0], words[:, 1]
+        if np.any(high != low >> 63):
+            raise AmountsTooLarge(TOO_LARGE)
+        return np.asarray(np.maximum(-low, 0), np.int64)
 
     @cached_property
     def place(self) -> Integers:
@@ -98,7 +107,9 @@ class History:
             code = combined(self.codes(name), self.codes("currency"))
             facts = Facts(self.second, self.known, self.spend, self.place)
             order, starts, ordered = grouped(code, self._by_time, int(code.max(initial=-1)) + 1, facts)
-            self._groups[name] = Groups(Rows(*ordered, late_rows(ordered, starts)), order, starts)
+            cell, at = cells_of(ordered.place, len(self.asked), STRETCH)
+            rows = Rows(ordered.second, ordered.known, ordered.value, cell, late_rows(ordered, starts))
+            self._groups[name] = Groups(rows, order, starts, at)
         return self._groups[name]
 
     @cached_property
@@ -115,6 +126,19 @@ def _order(rows: pa.Table, asked: Integers, day: Integers, instant: Integers) ->
     is_same = (np.diff(day[order]) == 0) & (np.diff(instant[order]) == 0)
     tied = np.flatnonzero(np.append(is_same, [False]) | np.append([False], is_same)[: len(order)])
     names = dict.fromkeys([*(name for name in ORDER if name in rows.column_names), *sorted(rows.column_names)])
-    among = pc.sort_indices(rows.take(pa.array(asked[order[tied]])), [(name, "ascending") for name in names])
+    same = _decoded(rows.take(pa.array(asked[order[tied]])))
+    among = pc.sort_indices(same, [(name, "ascending") for name in names])
     order[tied] = order[tied][among.to_numpy()]
     return np.asarray(order, np.int64)
+
+
+def _decoded(rows: pa.Table) -> pa.Table:
+    """The same values without dictionaries, which Arrow cannot sort by."""
+    plain = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in rows.schema]
+    return rows.cast(pa.schema([pa.field(n, t) for n, t in zip(rows.column_names, plain, strict=True)]))
+
+
+def _words(amounts: pa.Array) -> Integers:
+    """The lower and upper 64 bits of each decimal, as they stand in memory: ten times as fast as a cast."""
+    words = np.frombuffer(amounts.buffers()[1], np.int64).reshape(-1, 2)
+    return np.asarray(words[amounts.offset : amounts.offset + len(amounts)])

@@ -55,13 +55,14 @@ class Windows:
         return [f"{self.entity}_{name}" for name in ("since_last", *statistics)]
 
     def values(self, rows: slice) -> Mapping[str, Floats]:
-        return dict(zip(self.names, turned(self._cells[rows]), strict=True))
+        at = self.history.groups(f"{self.entity}_id").at[rows]
+        return dict(zip(self.names, turned(self._cells, at), strict=True))
 
     @cached_property
     def _cells(self) -> Floats:
         """Raises: AmountsTooLarge."""
-        rows, order, starts = self.history.groups(f"{self.entity}_id")
-        cells = _cells(self.history, len(order), 1 + len(WINDOWS) * len(windows.STATISTICS))
+        rows, order, starts, _ = self.history.groups(f"{self.entity}_id")
+        cells = np.empty((len(self.history.asked), 1 + len(WINDOWS) * len(windows.STATISTICS)))
         widths = np.array([window.seconds for window in WINDOWS])
         is_left = prompt(rows, starts, widths, float(UNITS), cells)
         refused = windows.trailing(rows, windows.Groups(starts, is_left), widths, float(UNITS), cells)
@@ -83,12 +84,13 @@ class Habits:
     names: Sequence[str] = habits.CELLS
 
     def values(self, rows: slice) -> Mapping[str, Floats]:
-        return dict(zip(self.names, turned(self._cells[rows]), strict=True))
+        at = self.history.groups("account_id").at[rows]
+        return dict(zip(self.names, turned(self._cells, at), strict=True))
 
     @cached_property
     def _cells(self) -> Floats:
-        rows, order, starts = self.history.groups("account_id")
-        cells = _cells(self.history, len(order), len(habits.CELLS))
+        rows, order, starts, _ = self.history.groups("account_id")
+        cells = np.empty((len(self.history.asked), len(habits.CELLS)))
         local = local_seconds(rows.second, self.time_zone)
         past = habits.Past(*rows, hour_of(local), weekday_of(local), self.history.codes("counterparty_id")[order])
         habits.habits(past, starts, np.array([LONGEST.seconds, DAY_S]), float(UNITS), cells)
@@ -137,9 +139,3 @@ def parts_of(history: History, time_zone: str, labels: pa.Table | None) -> dict[
     for entity in ENTITIES:
         parts += [Windows(history, entity), Labels(history, entity, known)]
     return {name: part for part in parts for name in part.names}
-
-
-def _cells(history: History, grouped: int, width: int) -> Floats:
-    """Room for the values of the result's rows; NaN first where some row is in no group."""
-    shape = (len(history.asked), width)
-    return np.empty(shape) if grouped == history.rows.num_rows else np.full(shape, np.nan)

@@ -37,9 +37,10 @@ def prompt(rows: Rows, starts: Integers, widths: Integers, units: float, result:
     for group in range(len(starts) - 1):
         a, z = starts[group], starts[group + 1]
         own = Rows(rows.second[a:z], rows.known[a:z], rows.value[a:z], rows.place[a:z], rows.is_late[a:z])
-        is_left[group] = not _is_easy(own)
-        if not is_left[group]:
-            _follow(own, widths, units, sweep, result)
+        if np.any(own.place >= 0):
+            is_left[group] = not _is_easy(own)
+            if not is_left[group]:
+                _follow(own, widths, units, sweep, result)
     return is_left
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+TILE = 256
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
@@ -30,7 +31,7 @@ class Facts(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Facts by group, then second, and which rows arrived late."""
+    """Facts by group, then second, and which rows arrived late; here `place` is a row of the kernel's own result."""
 
     second: Integers
     known: Integers
@@ -75,37 +76,66 @@ def combined(one: Integers, other: Integers) -> Integers:
     return codes(pa.chunked_array([pa.array(pairs, mask=pairs < 0)]))
 
 
-@compiled
 def grouped(code: Integers, by_time: Integers, groups: int, facts: Facts) -> tuple[Integers, Integers, Facts]:
     """Row numbers by group, each group in the order of `by_time`, where the groups start, and the facts so ordered.
 
-    A row whose code is -1 is in none. One pass: every group's end stays in the cache while rows are dealt out.
+    A row whose code is -1 is in none. Memory is asked for here: numpy gets it in huge pages, compiled code does not.
     """
-    starts = np.zeros(groups + 1, np.int64)
-    for group in code:
-        if group >= 0:
-            starts[group + 1] += 1
-    starts = np.cumsum(starts)
-    order, free = np.empty(starts[groups], np.int64), starts.copy()
-    second, known, value, place = np.empty_like(order), np.empty_like(order), np.empty_like(order), np.empty_like(order)
+    sizes = np.bincount(code + 1, minlength=groups + 1)
+    sizes[0] = 0
+    starts = np.cumsum(sizes)
+    dealt, columns = np.empty((starts[-1], 5), np.int64), np.empty((5, starts[-1]), np.int64)
+    _deal(code, by_time, starts.copy(), facts, dealt)
+    _columns(dealt, columns)
+    return columns[0], starts, Facts(*columns[1:])
+
+
+@compiled
+def _deal(code: Integers, by_time: Integers, free: Integers, facts: Facts, dealt: Integers) -> None:
+    """Dealt out whole, a row touches one place in memory instead of five. `free` is where each group goes on."""
     for row in by_time:
         if code[row] >= 0:
             i = free[code[row]]
             free[code[row]] += 1
-            order[i], second[i], known[i] = row, facts.second[row], facts.known[row]
-            value[i], place[i] = facts.value[row], facts.place[row]
-    return order, starts, Facts(second, known, value, place)
+            dealt[i, 0], dealt[i, 1], dealt[i, 2] = row, facts.second[row], facts.known[row]
+            dealt[i, 3], dealt[i, 4] = facts.value[row], facts.place[row]
 
 
 @compiled
-def turned(cells: Floats) -> Floats:
-    """The transpose, a few rows at a time that stay in the cache: column by column each would read all of `cells`."""
-    rows, columns = cells.shape
-    result = np.empty((columns, rows))
-    for start in range(0, rows, 64):
+def _columns(rows: Integers, columns: Integers) -> None:
+    for row in range(len(rows)):
+        for column in range(len(columns)):
+            columns[column, row] = rows[row, column]
+
+
+@compiled
+def cells_of(place: Integers, size: int, stretch: int) -> tuple[Integers, Integers]:
+    """A cell for each row that asks, -1 for others; and per row of the result its cell, -1 where none is in a group.
+
+    `place` is the row of the result, of `size`, group by group. Within a stretch of the result the cells stand in
+    that order, so that a kernel fills them one after the other and whoever reads the stretch finds them together.
+    """
+    free, cell, at = np.arange(0, size + stretch, stretch), np.full(len(place), -1), np.full(size, -1)
+    for row in range(len(place)):
+        if place[row] >= 0:
+            cell[row] = at[place[row]] = free[place[row] // stretch]
+            free[place[row] // stretch] += 1
+    return cell, at
+
+
+@compiled
+def turned(cells: Floats, at: Integers) -> Floats:
+    """The rows `at` of `cells` as columns, NaN for -1; through a tile that stays in the cache for every column."""
+    rows, columns = len(at), cells.shape[1]
+    result, tile = np.empty((columns, rows)), np.empty((TILE, columns))
+    for start in range(0, rows, TILE):
+        size = min(TILE, rows - start)
+        for row in range(size):
+            for column in range(columns):
+                tile[row, column] = cells[at[start + row], column] if at[start + row] >= 0 else np.nan
         for column in range(columns):
-            for row in range(start, min(start + 64, rows)):
-                result[column, row] = cells[row, column]
+            for row in range(size):
+                result[column, start + row] = tile[row, column]
     return result
 
 

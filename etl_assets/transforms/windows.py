@@ -50,7 +50,7 @@ def trailing(rows: Rows, groups: Groups, widths: Integers, units: float, result:
     peaks = np.empty(largest, np.int64)
     for group in np.flatnonzero(groups.is_left):
         own = _part(rows, starts[group], starts[group + 1])
-        if own.place.max() < 0:
+        if not np.any(own.place >= 0):
             continue
         _add_prompt(own, widths, tally, before, peaks)
         if np.any(own.is_late):
