@@ -6,8 +6,7 @@ The platform's own daily layer with all its checks, on a PostgreSQL of its own a
 left of the run's wall time after asset bodies, checks and the I/O manager is bookkeeping. Each round runs every setting
 once, each figure is the median of the rounds. `slope` is how much longer the whole run is per asset partition than a
 run of one day: bodies and I/O manager included, so it can only be too high. `single` are the events that were stored
-one by one, `cpu` is this process's own time and hardly feels what else the machine does. `pooled and batched` is the
-platform as it is.
+one by one, `cpu` is this process's own time. `pooled and batched` is the platform as it is.
 """
 
 from __future__ import annotations
