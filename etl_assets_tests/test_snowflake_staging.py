@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -63,7 +64,7 @@ def test_files_have_their_size_and_are_gone_once_sent(tmp_path: Path) -> None:
     assert min(full) >= SMALL.file_bytes
     assert max(full) < SMALL.file_bytes + SMALL.group_bytes
     assert max(there for *_, there in found.values()) <= MOST_AT_ONCE + 1
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob(f"{snowflake_staging.FOLDER}*")) == []
 
 
 def test_files_are_sent_side_by_side(tmp_path: Path) -> None:
@@ -147,8 +148,9 @@ def test_a_write_that_fails_takes_its_staging_table_with_it(
     assert version_of(bank.rows(MONDAY)) == 1
 
 
-def _write_for_ever(backend: SnowflakeBackend, reports: Connection) -> None:
-    """Files of Monday are sent, one after the other, and it never ends."""
+def _write_for_ever(backend: SnowflakeBackend, reports: Connection, folder: Path) -> None:
+    """Files of Monday are sent from `folder`, one after the other, and it never ends."""
+    tempfile.tempdir = str(folder)
 
     def rows() -> Iterator[pa.Table]:
         yield payments(MONDAY, 1)
@@ -160,13 +162,14 @@ def _write_for_ever(backend: SnowflakeBackend, reports: Connection) -> None:
 
 
 def test_a_process_that_dies_while_it_stages_leaves_the_old_rows_and_a_table_to_sweep(
-    backend: SnowflakeBackend, bank: Bank, monkeypatch: pytest.MonkeyPatch
+    backend: SnowflakeBackend, bank: Bank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # a sweep of the machine's would take what others send
     bank.write(version(MONDAY, 1), MONDAY)
     here, there = multiprocessing.Pipe(duplex=False)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["etl_assets_tests.writers", __name__])
-    process = processes.Process(target=_write_for_ever, args=(backend, there))
+    process = processes.Process(target=_write_for_ever, args=(backend, there, tmp_path))
     process.start()
     assert here.poll(60)
     process.kill()
@@ -179,4 +182,5 @@ def test_a_process_that_dies_while_it_stages_leaves_the_old_rows_and_a_table_to_
     monkeypatch.setattr(snowflake_staging, "ORPHANED_AFTER_S", -1)
     bank.write(version(MONDAY, 3), MONDAY)
     assert backend.staged() == set()
+    assert list(tmp_path.glob(f"{snowflake_staging.FOLDER}*")) == []
     assert version_of(bank.rows(MONDAY)) == 3
