@@ -20,9 +20,10 @@ QUIET = {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, "CLIENT_TELEMETRY_ENABLE
 
 
 def connected(server: embedded_snowflake.Server, **changed: Any) -> SnowflakeConnection:
-    """A session in UTC that sends nothing but its statements."""
+    """A session in UTC that sends nothing but its statements and reads decimals exactly."""
     parameters = {"TIMEZONE": "UTC", **QUIET, **changed.pop("session_parameters", {})}
-    return snowflake.connector.connect(**{**server.parameters, "session_parameters": parameters, **changed})
+    exact = {"arrow_number_to_decimal": True}  # as the platform's own sessions have it: else decimals are doubles
+    return snowflake.connector.connect(**{**server.parameters, "session_parameters": parameters, **exact, **changed})
 
 
 def ask(connection: SnowflakeConnection, *statements: str) -> list[tuple[object, ...]]:
